@@ -1,0 +1,36 @@
+//! **modfarm** builds every Apache × Python × arch × VC combination of `mod_wsgi` for Windows, proves
+//! that each `.so` is what its name says, and lays them out as one release.
+//!
+//! # The way of the data
+//!
+//! ```text
+//! matrix.yaml ─► Matrix ─► Plan ─► Jobs ─► Built ─► Inspected ─► Release ─► Published
+//!                 matrix    plan   toolset   farm    inspect      package    publish
+//!                                  roots     worker
+//! ```
+//!
+//! One direction, plain values, a type for each station; [`pipeline`] is that line as code. Stages
+//! emit [`model::event::Event`]s; the pipeline hands them to the journal and to the reporters.
+//!
+//! # Floors
+//!
+//! A module imports only from those above it in this list, and `tests/floors.rs` fails with the file
+//! and the line where one does not:
+//!
+//! [`model`], [`sys`], [`matrix`], [`plan`], [`roots`], [`toolset`], [`worker`], [`farm`],
+//! [`inspect`], [`package`], [`publish`], [`report`], [`pipeline`], [`cli`].
+//!
+//! - `model`, `plan`, `toolset` and `inspect` do no I/O; `inspect` knows nothing of runners, so that
+//!   it serves for any downloaded file.
+//! - `package` and `publish` never import each other: they meet in the manifest, a type of `model`.
+//! - only `report` and `cli` write to the terminal; `report` knows `model` alone.
+//! - traits only where there are two real implementations.
+//!
+//! # Invariants
+//!
+//! - A `.so` is packaged only as [`inspect`] passed it: the packager's argument is that type.
+//! - The same action gives the same bytes in another folder, on another day, on another worker.
+//! - A release folder appears whole or not at all.
+
+pub mod model;
+pub mod sys;

@@ -1,0 +1,3 @@
+//! Parse, run, turn the error into an exit code.
+
+fn main() {}

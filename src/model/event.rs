@@ -1,0 +1,174 @@
+//! What the stages say while they work: one stream, consumed by the journal and the reporters.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use serde::{Deserialize, Serialize};
+
+use super::finding::Finding;
+
+/// The stages of a release, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Everything that can fail is tried before an hour of building.
+    Preflight,
+    /// The module's source and the roots are fetched and digested.
+    Roots,
+    /// The jobs run.
+    Build,
+    /// Every built file is inspected.
+    Inspect,
+    /// Archives, checksums, manifest and notes are written.
+    Package,
+    /// The release takes its place.
+    Publish,
+}
+
+impl Stage {
+    /// What the stage does, as a reporter says it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Preflight => "preflight",
+            Self::Roots => "roots",
+            Self::Build => "build",
+            Self::Inspect => "inspect",
+            Self::Package => "package",
+            Self::Publish => "publish",
+        }
+    }
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A stage begins.
+    StageStarted {
+        /// Which.
+        stage: Stage,
+    },
+    /// What a run is about to build.
+    Planned {
+        /// The module's name and version: `mod_wsgi 6.1.1`.
+        title: String,
+        /// Cells that will be built and published.
+        cells: usize,
+        /// Distinct jobs behind them.
+        jobs: usize,
+    },
+    /// A job waits for a place.
+    JobQueued {
+        /// The job's name: its first cell.
+        job: String,
+        /// The ids of all its cells.
+        cells: Vec<String>,
+        /// The action's digest, by which the result is cached.
+        action: String,
+        /// How long it took the last time, in milliseconds, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expected_millis: Option<u64>,
+    },
+    /// A job runs.
+    JobStarted {
+        /// The job's name.
+        job: String,
+        /// The runner it runs on.
+        runner: String,
+    },
+    /// A job ended.
+    JobFinished {
+        /// The job's name.
+        job: String,
+        /// How.
+        outcome: JobOutcome,
+        /// How long it took, in milliseconds; 0 from the cache.
+        millis: u64,
+    },
+    /// An inspection objects to something.
+    Found {
+        /// The cell or file.
+        subject: String,
+        /// What it objects to.
+        finding: Finding,
+    },
+    /// Something to know, nothing to do.
+    Note {
+        /// What.
+        message: String,
+    },
+    /// Something that may surprise later.
+    Warning {
+        /// What.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// The release stands.
+    Published {
+        /// Where.
+        place: String,
+        /// Whether it stood there already, unchanged.
+        unchanged: bool,
+        /// Files in it.
+        assets: usize,
+    },
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum JobOutcome {
+    /// It ran and gave its file.
+    Built,
+    /// Its file was in the action cache.
+    Cached,
+    /// The compiler, or what ran it, says no.
+    Failed {
+        /// One line: the exit code, the time limit, the missing output.
+        reason: String,
+        /// What the command said.
+        log: String,
+    },
+    /// It was ended before its end.
+    Cancelled,
+}
+
+/// The sending end of the stream. Cheap to clone; sending never waits.
+#[derive(Clone, Debug)]
+pub struct Events(Sender<Event>);
+
+impl Events {
+    /// A stream and its receiving end, which ends when the last sender is dropped.
+    #[must_use]
+    pub fn stream() -> (Self, Receiver<Event>) {
+        let (sender, receiver) = channel();
+        (Self(sender), receiver)
+    }
+
+    /// A stream that nobody reads.
+    #[must_use]
+    pub fn unheard() -> Self {
+        Self(channel().0)
+    }
+
+    /// Says that something happened. When nobody listens any more, nothing is lost that matters.
+    pub fn emit(&self, event: Event) {
+        drop(self.0.send(event));
+    }
+
+    /// Says that a stage begins.
+    pub fn stage(&self, stage: Stage) {
+        self.emit(Event::StageStarted { stage });
+    }
+
+    /// Says something that is good to know.
+    pub fn note(&self, message: impl Into<String>) {
+        self.emit(Event::Note { message: message.into() });
+    }
+
+    /// Warns, with what to do about it.
+    pub fn warn(&self, message: impl Into<String>, hint: Option<String>) {
+        self.emit(Event::Warning { message: message.into(), hint });
+    }
+}

@@ -1,0 +1,17 @@
+//! Plain data that travels between the stations. No I/O, no tokio: what stands here can be built in
+//! a test by writing it down.
+
+pub mod abi;
+pub mod arch;
+pub mod cell;
+pub mod digest;
+pub mod event;
+pub mod finding;
+pub mod inspection;
+pub mod job;
+pub mod manifest;
+pub mod offer;
+pub mod python;
+pub mod toolset;
+pub mod tree;
+pub mod version;
