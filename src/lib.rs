@@ -34,4 +34,5 @@
 
 pub mod matrix;
 pub mod model;
+pub mod plan;
 pub mod sys;
