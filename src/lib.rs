@@ -35,4 +35,5 @@
 pub mod matrix;
 pub mod model;
 pub mod plan;
+pub mod roots;
 pub mod sys;

@@ -1,0 +1,14 @@
+//! What a build starts from: Apache and Python roots, and the module's source. Three providers (a
+//! directory, a pinned archive, the cross kit) end in the same layout; all are checked and digested.
+
+pub mod archive;
+pub mod catalogue;
+pub mod headers;
+pub mod kit;
+pub mod lock;
+pub mod root;
+pub mod source;
+pub mod unpack;
+
+pub use root::{Root, RootError};
+pub use source::{Source, SourceError};
