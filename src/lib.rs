@@ -37,3 +37,4 @@ pub mod model;
 pub mod plan;
 pub mod roots;
 pub mod sys;
+pub mod toolset;
