@@ -38,3 +38,4 @@ pub mod plan;
 pub mod roots;
 pub mod sys;
 pub mod toolset;
+pub mod worker;
