@@ -32,6 +32,7 @@
 //! - The same action gives the same bytes in another folder, on another day, on another worker.
 //! - A release folder appears whole or not at all.
 
+pub mod farm;
 pub mod matrix;
 pub mod model;
 pub mod plan;

@@ -1,0 +1,139 @@
+//! A runner's file, `runners/NAME.yaml`: how it is reached, what it builds with and against.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::sys::files::{self, FileError};
+
+/// A runner file is a page; whatever is longer is something else.
+const LARGEST: u64 = 64 << 10;
+
+/// A runner, as its file describes it.
+#[derive(Clone, Debug)]
+pub struct RunnerFile {
+    /// Its name, the stem of the file.
+    pub name: String,
+    /// How it is reached.
+    pub connection: ConnectionKind,
+    /// The toolset it builds with.
+    pub toolset: String,
+    /// How many jobs it runs at once; without it one a core.
+    pub slots: Option<usize>,
+    /// The folder of the cross kit that its roots come from, relative to where modfarm runs.
+    pub kit: Option<Utf8PathBuf>,
+}
+
+/// How a runner is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ConnectionKind {
+    /// A worker started on this machine.
+    Local,
+}
+
+/// A runner of modfarm: how it is reached, what it builds with and against.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "modfarm runner")]
+struct Text {
+    /// How it is reached: `local` is a worker on this machine
+    connection: ConnectionKind,
+    /// What it builds with: `cross` is clang, lld and mingw-w64 on Linux
+    toolset: String,
+    /// How many jobs it runs at once; without it one a core
+    #[serde(default)]
+    slots: Option<std::num::NonZeroUsize>,
+    /// The folder of the cross kit that its Apache and Python roots come from
+    #[serde(default)]
+    kit: Option<String>,
+}
+
+/// A runner file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RunnerFileError {
+    /// It is not what it should be.
+    #[error("{path}: {reason}\nhint: `modfarm schema runner` prints what a runner file may hold")]
+    Bad {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What is wrong, with line and column.
+        reason: String,
+    },
+    /// There is none.
+    #[error(
+        "no runner file (*.yaml) in {folder}\nhint: name one with --runner, or run modfarm where matrix.yaml is"
+    )]
+    None {
+        /// The folder that was looked into.
+        folder: Utf8PathBuf,
+    },
+    /// It cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl RunnerFile {
+    /// Reads one file.
+    pub fn load(path: &Utf8Path) -> Result<Self, RunnerFileError> {
+        let bad = |reason: String| RunnerFileError::Bad { path: path.to_owned(), reason };
+        let bytes = files::read_limited(path, LARGEST)?;
+        let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
+        let text: Text = serde_yaml::from_str(&text).map_err(|error| bad(error.to_string()))?;
+        Ok(Self {
+            name: path.file_stem().unwrap_or_default().to_owned(),
+            connection: text.connection,
+            toolset: text.toolset,
+            slots: text.slots.map(std::num::NonZeroUsize::get),
+            kit: text.kit.map(Utf8PathBuf::from),
+        })
+    }
+
+    /// Reads every runner file in a folder, by name.
+    pub fn load_all(folder: &Utf8Path) -> Result<Vec<Self>, RunnerFileError> {
+        let names = files::names(folder)
+            .or_else(|error| if error.is_not_found() { Ok(Vec::new()) } else { Err(error) })?;
+        let runners = names
+            .iter()
+            .filter(|name| Utf8Path::new(name).extension() == Some("yaml"))
+            .map(|name| Self::load(&folder.join(name)))
+            .collect::<Result<Vec<_>, _>>()?;
+        if runners.is_empty() {
+            return Err(RunnerFileError::None { folder: folder.to_owned() });
+        }
+        Ok(runners)
+    }
+}
+
+/// The JSON Schema of runner files.
+#[must_use]
+pub fn schema() -> String {
+    format!("{:#}\n", schemars::schema_for!(Text).as_value())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_file_line_and_column() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
+        let path = folder.join("mine.yaml");
+        let load = |text: &str| {
+            files::write_atomic(&path, text.as_bytes()).unwrap();
+            RunnerFile::load(&path)
+        };
+        let runner = load("connection: local\ntoolset: cross\nslots: 3\n").unwrap();
+        assert_eq!((runner.name.as_str(), runner.slots), ("mine", Some(3)));
+        for (text, expected) in [
+            ("connection: local\ntoolset: cross\nslot: 3\n", "line 3"),
+            ("connection: carrier-pigeon\ntoolset: cross\n", "line 1"),
+            ("connection: local\ntoolset: cross\nslots: 0\n", "line 3"),
+            ("connection: local\n", "toolset"),
+        ] {
+            let error = load(text).unwrap_err().to_string();
+            assert!(error.contains("mine.yaml") && error.contains(expected), "{error}");
+        }
+    }
+}
