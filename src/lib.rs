@@ -33,6 +33,7 @@
 //! - A release folder appears whole or not at all.
 
 pub mod farm;
+pub mod inspect;
 pub mod matrix;
 pub mod model;
 pub mod plan;
