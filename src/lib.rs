@@ -36,6 +36,7 @@ pub mod farm;
 pub mod inspect;
 pub mod matrix;
 pub mod model;
+pub mod package;
 pub mod plan;
 pub mod roots;
 pub mod sys;

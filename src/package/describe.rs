@@ -1,0 +1,175 @@
+//! Plan, roots and inspected files -> what a release says of itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Contents;
+use crate::inspect::Inspected;
+use crate::model::cell::{CellId, Verdict};
+use crate::model::digest::Sha256;
+use crate::model::manifest::{
+    BuiltRecord, CellRecord, FORMAT_VERSION, Manifest, ModuleRecord, RootRecord, Smoke,
+    ToolsetRecord,
+};
+use crate::model::toolset::Toolset;
+use crate::plan::{Assignment, Build, Plan, PlannedCell};
+use crate::roots::{Root, Source};
+
+/// A cell's file, with the digest of the action that built it.
+#[derive(Debug)]
+pub struct Proven {
+    /// The file, as the inspection passed it.
+    pub file: Inspected,
+    /// The action's digest.
+    pub action: Sha256,
+}
+
+/// What a release is described from.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The module's source.
+    pub source: &'a Source,
+    /// The roots, by name.
+    pub roots: &'a BTreeMap<String, Root>,
+    /// The toolsets, by name.
+    pub toolsets: &'a BTreeMap<String, Toolset>,
+    /// The files, by cell.
+    pub proven: BTreeMap<CellId, Proven>,
+}
+
+/// The contents of the release, its archives still to be made.
+#[must_use]
+pub fn describe(facts: Facts<'_>) -> Contents {
+    let Facts { plan, source, roots, toolsets, mut proven } = facts;
+    let mut modules = BTreeMap::new();
+    let mut used = BTreeSet::new();
+    let cells = plan
+        .cells
+        .iter()
+        .map(|cell| {
+            let proven = proven.remove(&cell.id);
+            let record = record(plan, cell, proven.as_ref(), roots);
+            if let (Some(built), Some(proven)) = (&record.built, proven) {
+                used.extend([built.apache_root.clone(), built.python_root.clone()]);
+                modules.insert(built.path.clone(), proven.file);
+            }
+            record
+        })
+        .collect();
+    let manifest = Manifest {
+        format_version: FORMAT_VERSION,
+        modfarm: env!("CARGO_PKG_VERSION").to_owned(),
+        module: ModuleRecord {
+            name: plan.module.clone(),
+            version: source.version.clone(),
+            source: source.origin.clone(),
+            source_sha256: source.sha256,
+            source_tree: source.tree.digest().sha256,
+        },
+        toolsets: toolsets.values().map(toolset_record).collect(),
+        roots: roots.values().filter(|root| used.contains(&root.name)).map(root_record).collect(),
+        cells,
+        archives: Vec::new(),
+        warnings: warnings(plan, toolsets),
+    };
+    Contents { manifest, modules, licence: source.licence.clone() }
+}
+
+fn record(
+    plan: &Plan,
+    cell: &PlannedCell,
+    proven: Option<&Proven>,
+    roots: &BTreeMap<String, Root>,
+) -> CellRecord {
+    let id = &cell.id;
+    let built = match (&cell.build, proven) {
+        (Build::By(by), Some(proven)) => Some(built_record(&plan.module, id, by, proven, roots)),
+        _ => None,
+    };
+    let not_built = match &cell.build {
+        Build::Nobody { reason } => Some(reason.clone()),
+        Build::By(_) | Build::Never => None,
+    };
+    CellRecord {
+        id: id.clone(),
+        apache: id.apache.clone(),
+        python: id.python,
+        arch: id.apache.arch,
+        abi: id.abi,
+        verdict: cell.verdict.clone(),
+        built,
+        not_built,
+    }
+}
+
+fn built_record(
+    module: &str,
+    id: &CellId,
+    by: &Assignment,
+    proven: &Proven,
+    roots: &BTreeMap<String, Root>,
+) -> BuiltRecord {
+    let mut warnings = by.warnings.clone();
+    for name in [&by.apache_root, &by.python_root] {
+        if let Some(root) = roots.get(name) {
+            let kind = root.kind.as_str();
+            warnings.extend(root.stand_ins.iter().map(|what| format!("{kind} root: {what}")));
+        }
+    }
+    let digest = proven.file.digest();
+    BuiltRecord {
+        path: id.module_path(module),
+        sha256: digest.sha256,
+        size: digest.size,
+        load_module: id.load_module_line(module),
+        action: proven.action,
+        toolset: by.toolset.clone(),
+        apache_root: by.apache_root.clone(),
+        python_root: by.python_root.clone(),
+        warnings,
+        findings: proven.file.findings().to_vec(),
+        smoke: Smoke::NotRun {
+            reason: "this version of modfarm does not start an Apache to try a module".to_owned(),
+        },
+    }
+}
+
+fn toolset_record(toolset: &Toolset) -> ToolsetRecord {
+    ToolsetRecord {
+        name: toolset.name.clone(),
+        version: toolset.version.clone(),
+        digest: toolset.digest,
+    }
+}
+
+fn root_record(root: &Root) -> RootRecord {
+    RootRecord {
+        name: root.name.clone(),
+        kind: root.kind,
+        version: root.version.clone(),
+        arch: root.arch,
+        tree: root.tree.digest().sha256,
+        origin: root.origin.clone(),
+        stand_ins: root.stand_ins.clone(),
+    }
+}
+
+/// What holds for every file of the release.
+fn warnings(plan: &Plan, toolsets: &BTreeMap<String, Toolset>) -> Vec<String> {
+    let mut warnings = plan.warnings.clone();
+    if toolsets.contains_key("cross") {
+        warnings.push(
+            "Compiled with clang and linked with lld against mingw-w64's import library of the same \
+             C runtime, not with Microsoft's compiler."
+                .to_owned(),
+        );
+    }
+    if plan.cells.iter().any(|cell| matches!(cell.verdict, Verdict::Unsupported { .. })) {
+        warnings.push(
+            "The files marked unsupported mix C runtimes: they may or may not work for you."
+                .to_owned(),
+        );
+    }
+    warnings
+}

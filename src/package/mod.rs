@@ -1,0 +1,114 @@
+//! Inspected files and the manifest -> the files of a release, bit-identical on re-creation.
+//!
+//! What the release holds is decided here; where it goes is `publish`'s.
+
+pub mod archives;
+pub mod checksums;
+pub mod describe;
+pub mod install;
+pub mod names;
+pub mod notes;
+
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
+
+use crate::inspect::Inspected;
+use crate::model::digest::Digest;
+use crate::model::manifest::{ArchiveRecord, BuiltRecord, CellRecord, Manifest};
+use crate::sys::digests::DigestCache;
+use crate::sys::files::{self, FileError};
+
+pub use names::Names;
+
+/// Everything a release is made of. The modules can only be files that passed the inspection.
+#[derive(Debug)]
+pub struct Contents {
+    /// What the release says of itself; its list of archives is filled in by [`package`].
+    pub manifest: Manifest,
+    /// The modules by their place in the layout.
+    pub modules: BTreeMap<String, Inspected>,
+    /// The text of the module's licence, where its source has one.
+    pub licence: Option<Vec<u8>>,
+}
+
+/// A release that stands complete in its staging folder.
+#[derive(Debug)]
+pub struct Packaged {
+    /// The manifest, with the archives.
+    pub manifest: Manifest,
+    /// The names of all files, sorted.
+    pub files: Vec<String>,
+}
+
+/// Writes the files of a release into an empty folder: archives, checksums, notes, the manifest last.
+pub fn package(contents: Contents, folder: &Utf8Path) -> Result<Packaged, FileError> {
+    let mut manifest = contents.manifest.clone();
+    let names = Names::new(&manifest.module.name, manifest.module.version.as_str());
+    let mut written: BTreeMap<String, Digest> = BTreeMap::new();
+    for archive in archives::planned(&contents, &names) {
+        let path = folder.join(&archive.name);
+        archives::write(&archive, &path)?;
+        let digest = files::digest(&path)?;
+        written.insert(archive.name.clone(), digest);
+        manifest.archives.push(ArchiveRecord {
+            name: archive.name,
+            sha256: digest.sha256,
+            size: digest.size,
+            description: archive.description,
+        });
+    }
+    let mut add = |name: String, text: String| {
+        written.insert(name.clone(), Digest::of(text.as_bytes()));
+        files::write_atomic(&folder.join(name), text.as_bytes())
+    };
+    add(names.notes(), notes::render(&manifest))?;
+    add(names.manifest(), manifest_text(&manifest))?;
+    let sums =
+        checksums::render(written.iter().map(|(name, digest)| (name.as_str(), digest.sha256)));
+    files::write_atomic(&folder.join(names.checksums()), sums.as_bytes())?;
+    let mut files: Vec<String> = written.into_keys().collect();
+    files.push(names.checksums());
+    files.sort_unstable();
+    Ok(Packaged { manifest, files })
+}
+
+/// The files of the release that stands in `folder`, if it is the very one that [`package`] would make.
+///
+/// The manifest there must say what the new one says, and every file must have the digest that the
+/// checksums there say.
+pub fn standing(
+    contents: &Contents,
+    folder: &Utf8Path,
+    digests: &mut DigestCache,
+) -> Option<Vec<String>> {
+    let names =
+        Names::new(&contents.manifest.module.name, contents.manifest.module.version.as_str());
+    let bytes = files::read(&folder.join(names.manifest())).ok()?;
+    let mut manifest: Manifest = serde_json::from_slice(&bytes).ok()?;
+    manifest.archives.clear();
+    if manifest != contents.manifest {
+        return None;
+    }
+    let sums = checksums::parse(&files::read_to_string(&folder.join(names.checksums())).ok()?)?;
+    let mut expected: Vec<String> = sums.iter().map(|(name, _)| name.clone()).collect();
+    expected.push(names.checksums());
+    expected.sort_unstable();
+    let same = sums.iter().all(|(name, sha256)| {
+        digests.digest(&folder.join(name)).is_ok_and(|digest| digest.sha256 == *sha256)
+    });
+    (same && files::names(folder).ok()? == expected).then_some(expected)
+}
+
+/// The manifest as it stands in the release.
+#[must_use]
+pub fn manifest_text(manifest: &Manifest) -> String {
+    let mut text = serde_json::to_string_pretty(manifest).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The cells that have a file, in the order of the manifest.
+fn built(manifest: &Manifest) -> impl Iterator<Item = (&CellRecord, &BuiltRecord)> {
+    manifest.cells.iter().filter_map(|cell| Some((cell, cell.built.as_ref()?)))
+}
