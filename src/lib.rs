@@ -38,6 +38,7 @@ pub mod matrix;
 pub mod model;
 pub mod package;
 pub mod plan;
+pub mod publish;
 pub mod roots;
 pub mod sys;
 pub mod toolset;

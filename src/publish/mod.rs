@@ -1,0 +1,3 @@
+//! A packaged release -> its place. Now a directory.
+
+pub mod directory;
