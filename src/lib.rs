@@ -39,6 +39,7 @@ pub mod model;
 pub mod package;
 pub mod plan;
 pub mod publish;
+pub mod report;
 pub mod roots;
 pub mod sys;
 pub mod toolset;

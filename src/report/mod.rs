@@ -1,0 +1,37 @@
+//! Everything that is written to the terminal. Knows `model` alone.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+pub mod findings;
+mod json;
+mod plain;
+mod progress;
+mod say;
+pub mod terminal;
+
+use std::io::IsTerminal as _;
+
+use crate::model::event::Event;
+
+pub use json::Json;
+pub use plain::Plain;
+pub use progress::Progress;
+
+/// Consumes the events of a run and shows them.
+pub trait Reporter: Send {
+    /// Shows one event.
+    fn event(&mut self, event: &Event);
+
+    /// The run has ended, well or not.
+    fn finish(&mut self) {}
+}
+
+/// The reporter for people: live on a terminal, plain lines in a pipe.
+#[must_use]
+pub fn for_people() -> Box<dyn Reporter> {
+    if std::io::stderr().is_terminal() {
+        Box::new(Progress::new())
+    } else {
+        Box::new(Plain::default())
+    }
+}

@@ -1,0 +1,20 @@
+//! Plain lines on standard error, for pipes and logs.
+
+use super::Reporter;
+use super::say::{Words, aligned};
+use super::terminal;
+use crate::model::event::Event;
+
+/// Writes a line for every event that is worth one.
+#[derive(Debug, Default)]
+pub struct Plain {
+    words: Words,
+}
+
+impl Reporter for Plain {
+    fn event(&mut self, event: &Event) {
+        if let Some(line) = self.words.line(event) {
+            terminal::line(&format!("{:>10} {}", line.label, aligned(&line.text)));
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Plain writing: an error, a hint, a finished text.
+
+use std::io::{IsTerminal as _, Write as _};
+
+/// Prints an error to standard error. Its `hint:` lines stand on lines of their own.
+pub fn error(message: &str) {
+    labelled("error", "\x1b[1;31m", message);
+}
+
+/// Prints a warning to standard error.
+pub fn warning(message: &str) {
+    labelled("warning", "\x1b[1;33m", message);
+}
+
+fn labelled(label: &str, colour: &str, message: &str) {
+    if colours(std::io::stderr().is_terminal()) {
+        line(&format!("{colour}{label}:\x1b[0m {message}"));
+    } else {
+        line(&format!("{label}: {message}"));
+    }
+}
+
+/// Prints a line to standard error. A reader that has gone is no error, and ends nothing.
+pub fn line(text: &str) {
+    drop(writeln!(std::io::stderr().lock(), "{text}"));
+}
+
+/// Whether to colour: on a terminal, unless `NO_COLOR` is set.
+#[must_use]
+pub fn colours(is_terminal: bool) -> bool {
+    is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Prints a finished text to standard output. A reader that has gone is no error: `| head` is fine.
+pub fn output(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    drop(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+}
