@@ -32,11 +32,13 @@
 //! - The same action gives the same bytes in another folder, on another day, on another worker.
 //! - A release folder appears whole or not at all.
 
+pub mod cli;
 pub mod farm;
 pub mod inspect;
 pub mod matrix;
 pub mod model;
 pub mod package;
+pub mod pipeline;
 pub mod plan;
 pub mod publish;
 pub mod report;

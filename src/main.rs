@@ -1,3 +1,5 @@
 //! Parse, run, turn the error into an exit code.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    modfarm::cli::main()
+}

@@ -1,0 +1,47 @@
+//! Whose fault an error is: its exit code.
+
+use super::Failure;
+use crate::pipeline::ReleaseError;
+use crate::publish::directory::DirectoryError;
+use crate::roots::SourceError;
+use crate::roots::archive::ArchiveError;
+use crate::roots::catalogue::CatalogueError;
+
+/// The exit code of an error: whose fault it is.
+pub(super) fn failure(error: ReleaseError) -> Failure {
+    match error {
+        ReleaseError::Failed { .. } | ReleaseError::Refused { .. } => Failure::not_passed(error),
+        ReleaseError::Cancelled => Failure::interrupted(error),
+        ReleaseError::Farm(_)
+        | ReleaseError::Directory(DirectoryError::Busy { .. } | DirectoryError::File(_))
+        | ReleaseError::File(_)
+        | ReleaseError::NothingToBuild { .. }
+        | ReleaseError::Source(SourceError::NotHad { .. } | SourceError::Process(_))
+        | ReleaseError::Root(CatalogueError::Archive(ArchiveError::Http(_))) => {
+            Failure::environment(error)
+        }
+        ReleaseError::Plan(_)
+        | ReleaseError::Source(_)
+        | ReleaseError::Root(_)
+        | ReleaseError::Lock(_)
+        | ReleaseError::Directory(DirectoryError::Foreign { .. }) => {
+            if refused_by_the_system(&error) {
+                Failure::environment(error)
+            } else {
+                Failure::bad_input(error)
+            }
+        }
+    }
+}
+
+/// Whether the system said no, to something else than a name that is not there.
+fn refused_by_the_system(error: &ReleaseError) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return error.kind() != std::io::ErrorKind::NotFound;
+        }
+        cause = error.source();
+    }
+    false
+}

@@ -1,0 +1,171 @@
+//! The command line: one thin file a command, and what they share: how an error ends the program.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
+
+mod blame;
+mod inspect;
+mod plan;
+mod release;
+mod schema;
+mod selection;
+mod site;
+mod worker;
+
+/// Builds, proves and publishes the Windows binaries of Apache's mod_wsgi.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = EXIT_CODES, subcommand_required = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    all is well
+  1    the work was done and something did not pass: a build failed, a file was refused
+  2    the input is wrong: the command line, matrix.yaml, a version, a file
+  3    the machine lacks something: a tool, a package, the disk, the network
+  130  interrupted with Ctrl-C; the next run continues from the cache
+
+Set MODFARM_LOG=debug to see what happens inside.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Release(release::Args),
+    Plan(plan::Args),
+    Inspect(inspect::Args),
+    Schema(schema::Args),
+    Worker(worker::Args),
+}
+
+/// Why a command did not end well: what to print, and the exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    code: u8,
+}
+
+impl Failure {
+    /// The work was done and something did not pass.
+    pub(crate) fn not_passed(message: impl ToString) -> Self {
+        Self { message: message.to_string(), code: 1 }
+    }
+
+    /// The input is wrong.
+    pub(crate) fn bad_input(message: impl ToString) -> Self {
+        Self { message: message.to_string(), code: 2 }
+    }
+
+    /// The machine lacks something.
+    pub(crate) fn environment(message: impl ToString) -> Self {
+        Self { message: message.to_string(), code: 3 }
+    }
+
+    /// Ended with Ctrl-C.
+    pub(crate) fn interrupted(message: impl ToString) -> Self {
+        Self { message: message.to_string(), code: 130 }
+    }
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_env("MODFARM_LOG"))
+        .with_writer(std::io::stderr)
+        .init();
+    let result = match Cli::parse().command {
+        Command::Release(args) => release::run(args),
+        Command::Plan(args) => plan::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Schema(args) => schema::run(args),
+        Command::Worker(args) => worker::run(args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                crate::report::terminal::error(&failure.message);
+            }
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+/// Runs a future to its end, on as many threads as the machine has cores.
+fn asynchronously<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::environment(format!("cannot start: {error}")))?;
+    let result = runtime.block_on(future);
+    runtime.shutdown_background();
+    Ok(result)
+}
+
+/// Cancels at the first Ctrl-C or request to end; a second one ends the program at once.
+fn cancel_on_signal(cancel: &CancellationToken) {
+    let cancel = cancel.clone();
+    // Heard from here on, not from whenever the task comes to run, and without a gap in between.
+    let mut signals = match Signals::hear() {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::error!(%error, "cannot hear signals");
+            return;
+        }
+    };
+    tokio::spawn(async move {
+        loop {
+            signals.next().await;
+            if cancel.is_cancelled() {
+                std::process::exit(130);
+            }
+            cancel.cancel();
+        }
+    });
+}
+
+/// The signals that ask the program to end.
+#[cfg(unix)]
+struct Signals([tokio::signal::unix::Signal; 3]);
+
+#[cfg(unix)]
+impl Signals {
+    fn hear() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self([
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::hangup())?,
+        ]))
+    }
+
+    async fn next(&mut self) {
+        let [terminate, interrupt, hangup] = &mut self.0;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}
+
+/// Ctrl-C, which is all that there is elsewhere.
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn hear() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

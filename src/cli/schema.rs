@@ -1,0 +1,39 @@
+//! `modfarm schema`: the JSON Schemas of the files that modfarm reads and writes.
+
+use clap::ValueEnum;
+use schemars::schema_for;
+
+use super::Failure;
+use crate::farm::runner_file;
+use crate::matrix;
+use crate::model::manifest::Manifest;
+use crate::report::terminal;
+
+/// Print the JSON Schema of a file that modfarm reads or writes
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Which file
+    #[arg(value_enum)]
+    file: File,
+}
+
+/// A file with a schema.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum File {
+    /// matrix.yaml: what is built
+    Matrix,
+    /// runners/NAME.yaml: where it is built
+    Runner,
+    /// The manifest of a release: what was built
+    Manifest,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "all commands have one signature")]
+pub(super) fn run(args: Args) -> Result<(), Failure> {
+    terminal::output(&match args.file {
+        File::Matrix => matrix::schema(),
+        File::Runner => runner_file::schema(),
+        File::Manifest => format!("{:#}\n", schema_for!(Manifest).as_value()),
+    });
+    Ok(())
+}

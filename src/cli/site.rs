@@ -1,0 +1,74 @@
+//! Where things are built: the runners, the roots and the folder of caches; the arguments that `plan`
+//! and `release` share.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::Failure;
+use crate::farm::runner_file::{RunnerFile, RunnerFileError};
+use crate::pipeline::WorkshopRequest;
+use crate::roots::catalogue::{ApacheArgument, PythonArgument};
+use crate::sys::files::{self, FileError};
+
+/// Where things are built.
+#[derive(Debug, clap::Args)]
+pub(super) struct Site {
+    /// A runner's file; repeatable; without it every runners/*.yaml beside the matrix
+    #[arg(long, value_name = "FILE")]
+    runner: Vec<Utf8PathBuf>,
+    /// How many jobs a runner runs at once; without it what its file says, or one a core
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    slots: Option<u16>,
+    /// An Apache to build against, before all others: Apache24-win64-VS17=DIR or 2.4-win64=DIR
+    #[arg(long, value_name = "WHICH=DIR")]
+    apache_root: Vec<ApacheArgument>,
+    /// A Python to build against, before all others: 3.13-win64=DIR
+    #[arg(long, value_name = "WHICH=DIR")]
+    python_root: Vec<PythonArgument>,
+    /// What is kept between runs: what was built and downloaded, logs, journals
+    #[arg(long, value_name = "DIR", env = "MODFARM_STATE", default_value = ".modfarm")]
+    state: Utf8PathBuf,
+}
+
+/// So many runs' journals and logs are kept.
+const KEPT_RUNS: usize = 20;
+
+impl Site {
+    /// Removes the journals and logs of all but the latest runs.
+    pub(super) fn forget_old_runs(&self) -> Result<(), FileError> {
+        let folder = self.state.join("runs");
+        if !files::is_dir(&folder) {
+            return Ok(());
+        }
+        // Their names begin with the time, so that the oldest come first.
+        let runs = files::names(&folder)?;
+        let old = runs.len().saturating_sub(KEPT_RUNS);
+        runs[..old].iter().try_for_each(|run| files::remove_dir_all(&folder.join(run)))
+    }
+
+    /// The workshop's request, for a matrix file.
+    pub(super) fn workshop(&self, matrix: &str) -> Result<WorkshopRequest, Failure> {
+        let runners = self.runners(Utf8Path::new(matrix)).map_err(Failure::bad_input)?;
+        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ");
+        Ok(WorkshopRequest {
+            runners,
+            slots: self.slots.map(usize::from),
+            apaches: self.apache_root.clone(),
+            pythons: self.python_root.clone(),
+            run: self.state.join("runs").join(format!("{now}-{}", std::process::id())),
+            state: self.state.clone(),
+        })
+    }
+
+    /// Whether a runner was named or stands beside the matrix. A plan is worth seeing without one.
+    pub(super) fn has_runners(&self, matrix: &str) -> bool {
+        let runners = self.runners(Utf8Path::new(matrix));
+        !matches!(runners, Err(RunnerFileError::None { .. }))
+    }
+
+    fn runners(&self, matrix: &Utf8Path) -> Result<Vec<RunnerFile>, RunnerFileError> {
+        if self.runner.is_empty() {
+            return RunnerFile::load_all(&files::parent(matrix).join("runners"));
+        }
+        self.runner.iter().map(|path| RunnerFile::load(path)).collect()
+    }
+}

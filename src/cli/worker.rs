@@ -1,0 +1,169 @@
+//! `modfarm worker`: serves the orchestrator at the other end of standard input and output.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+
+use super::Failure;
+use crate::worker::{self, Options, ServeError, Store};
+
+/// Run jobs for an orchestrator that speaks the Remote Execution API over standard input and output
+///
+/// modfarm starts this itself, on this machine or through ssh; there is nothing to type. It ends,
+/// with all that it started, when its standard input does. It logs to standard error.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The folder of the content store [default: modfarm/store in the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    store: Option<Utf8PathBuf>,
+
+    /// How many compilers run at once [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    jobs: Option<u16>,
+
+    /// Run one command, and end it with everything it started when standard input ends
+    #[arg(long, hide = true, requires = "command")]
+    guard: bool,
+
+    #[arg(last = true, hide = true, requires = "guard")]
+    command: Vec<String>,
+}
+
+/// No compiler of one module needs longer.
+const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);
+
+pub(super) fn run(args: Args) -> Result<(), Failure> {
+    let program = own_program()?;
+    if args.guard {
+        return guard(&args.command, &program);
+    }
+    if std::io::stdin().is_terminal() {
+        return Err(Failure::bad_input(
+            "a worker speaks the Remote Execution API over standard input, and this is a terminal\n\
+             hint: modfarm starts its workers itself; to build on this machine, run modfarm release",
+        ));
+    }
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let jobs = args.jobs.map_or(cores, usize::from);
+    let options = Options { program, jobs, longest: LONGEST, stop: CancellationToken::new() };
+    let store = match args.store {
+        Some(store) => store,
+        None => default_store()?,
+    };
+    let store = Arc::new(Store::open(&store).map_err(Failure::environment)?);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::environment(format!("cannot start: {error}")))?;
+    let result = runtime.block_on(serve(store, options));
+    // A read of standard input may never end.
+    runtime.shutdown_background();
+    result
+}
+
+fn own_program() -> Result<Utf8PathBuf, Failure> {
+    let path = std::env::current_exe()
+        .map_err(|error| Failure::environment(format!("cannot find my own executable: {error}")))?;
+    Utf8PathBuf::from_path_buf(path).map_err(|path| {
+        Failure::environment(format!("my own path {} is not Unicode", path.display()))
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn guard(command: &[String], program: &camino::Utf8Path) -> Result<(), Failure> {
+    match crate::sys::guard::run(command, program) {
+        0 => Ok(()),
+        code => Err(Failure { message: String::new(), code }),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn guard(_: &[String], _: &camino::Utf8Path) -> Result<(), Failure> {
+    Err(Failure::bad_input("a guard is needed on Linux alone"))
+}
+
+fn default_store() -> Result<Utf8PathBuf, Failure> {
+    let cache = if cfg!(windows) {
+        std::env::var("LOCALAPPDATA").map(Utf8PathBuf::from)
+    } else {
+        std::env::var("XDG_CACHE_HOME")
+            .map(Utf8PathBuf::from)
+            .or_else(|_| std::env::var("HOME").map(|home| Utf8PathBuf::from(home).join(".cache")))
+    };
+    cache.map(|cache| cache.join("modfarm").join("store")).map_err(|_| {
+        Failure::environment("there is no cache folder\nhint: name a folder with --store")
+    })
+}
+
+async fn serve(store: Arc<Store>, options: Options) -> Result<(), Failure> {
+    let toolsets = worker::toolsets::detect(&store.root().join("digests.json"));
+    let stop = options.stop.clone();
+    let stopping = tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            if let Err(error) = signalled().await {
+                tracing::error!("cannot hear signals: {error}");
+                std::future::pending::<()>().await;
+            }
+            stop.cancel();
+        }
+    });
+    let served = worker::serve(standard_streams(), store, options, toolsets).await;
+    stopping.abort();
+    if stop.is_cancelled() {
+        return Err(Failure::interrupted("the worker was interrupted; its jobs are ended"));
+    }
+    served.map_err(|error| match error {
+        ServeError::Jobserver(_) => Failure::environment(error),
+        ServeError::Foreign(_) => Failure::bad_input(error),
+    })
+}
+
+#[cfg(unix)]
+async fn signalled() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut hang_up) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+        _ = hang_up.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn signalled() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// Standard input and output as one stream; where they are pipes, without a thread in between.
+fn standard_streams() -> Box<dyn Duplex> {
+    #[cfg(unix)]
+    if let Ok((input, output)) = pipes() {
+        return Box::new(tokio::io::join(input, output));
+    }
+    Box::new(tokio::io::join(tokio::io::stdin(), tokio::io::stdout()))
+}
+
+#[cfg(unix)]
+fn pipes() -> std::io::Result<(tokio::net::unix::pipe::Receiver, tokio::net::unix::pipe::Sender)> {
+    use std::os::fd::AsFd as _;
+    use tokio::net::unix::pipe::{Receiver, Sender};
+    let input = std::io::stdin().as_fd().try_clone_to_owned()?;
+    let output = std::io::stdout().as_fd().try_clone_to_owned()?;
+    #[cfg(target_os = "linux")]
+    for pipe in [&input, &output] {
+        // A matter of speed alone: the two ends wait less for each other.
+        rustix::pipe::fcntl_setpipe_size(pipe, 1 << 20).ok();
+    }
+    Ok((Receiver::from_owned_fd(input)?, Sender::from_owned_fd(output)?))
+}

@@ -1,0 +1,304 @@
+//! The stages of a release, in order: this file is the way of the data as code.
+
+mod workshop;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use tokio_util::sync::CancellationToken;
+
+use crate::farm::{JobResult, Outcome, Policy};
+use crate::inspect::{self, Context};
+use crate::matrix::Matrix;
+use crate::model::cell::CellId;
+use crate::model::event::{Event, Events, Stage};
+use crate::model::version::Version;
+use crate::package::describe::{Facts, Proven, describe};
+use crate::package::{self, Contents, Names};
+use crate::plan::{self, Build, Plan};
+use crate::publish::directory::Directory;
+use crate::roots::Source;
+use crate::toolset::{self, Inputs};
+
+pub use workshop::{ReleaseError, Workshop, WorkshopRequest};
+
+/// What somebody wants released.
+#[derive(Debug)]
+pub struct Request {
+    /// The matrix.
+    pub matrix: Matrix,
+    /// Which version of the module and which cells; without a version that of the source.
+    pub version: Option<Version>,
+    /// See [`plan::Request`].
+    pub only: Vec<String>,
+    /// See [`plan::Request`].
+    pub skip: Vec<String>,
+    /// See [`plan::Request`].
+    pub even_if_broken: bool,
+    /// The module's source, where it does not come from PyPI.
+    pub source: Option<Utf8PathBuf>,
+    /// The runners, roots and caches.
+    pub workshop: WorkshopRequest,
+    /// The folder that the release's own folder is made in.
+    pub to: Utf8PathBuf,
+    /// Whether a failure leaves the other jobs running.
+    pub keep_going: bool,
+    /// How long a job may run.
+    pub limit: Duration,
+}
+
+/// A release that stands.
+#[derive(Debug)]
+pub struct Released {
+    /// Its folder.
+    pub folder: Utf8PathBuf,
+    /// Whether it stood there already.
+    pub unchanged: bool,
+}
+
+/// Makes the release: everything that can fail cheaply first, publishing last.
+pub async fn release(
+    request: &Request,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Released, ReleaseError> {
+    events.stage(Stage::Preflight);
+    let mut workshop = Workshop::open(&request.matrix, &request.workshop, events).await?;
+    let result = make(request, &mut workshop, events, cancel).await;
+    workshop.close().await;
+    or_cancelled(result, cancel)
+}
+
+async fn make(
+    request: &Request,
+    workshop: &mut Workshop,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Released, ReleaseError> {
+    let (plan, source) = prepare(request, workshop, events, cancel)?;
+    let names = Names::new(&plan.module, source.version.as_str());
+    let place = Directory::prepare(&request.to, names.folder(), &names.manifest())?;
+
+    events.stage(Stage::Roots);
+    workshop.open_roots(&plan, events, cancel)?;
+
+    events.stage(Stage::Build);
+    let jobs = jobs(&plan, &source, workshop, request.limit);
+    let cells = jobs.iter().map(|job| job.cells.len()).sum();
+    let title = format!("{} {}", plan.module, source.version);
+    events.emit(Event::Planned { title, cells, jobs: jobs.len() });
+    let policy = Policy { keep_going: request.keep_going };
+    let results = workshop.farm().run(jobs, &policy, events, cancel).await?;
+
+    events.stage(Stage::Inspect);
+    let proven = prove(&plan, results, workshop, events, cancel)?;
+
+    events.stage(Stage::Package);
+    let toolsets = workshop.toolsets_of(&plan);
+    let roots = workshop.roots();
+    let contents =
+        describe(Facts { plan: &plan, source: &source, roots, toolsets: &toolsets, proven });
+    if let Some(files) = package::standing(&contents, place.folder(), workshop.digests()) {
+        return Ok(published(events, place.folder().to_owned(), true, files.len()));
+    }
+    let files = write(contents, place.staging())?;
+
+    events.stage(Stage::Publish);
+    if cancel.is_cancelled() {
+        return Err(ReleaseError::Cancelled);
+    }
+    Ok(published(events, place.publish()?, false, files))
+}
+
+/// The plan and the module's source, without anything that costs much: what is wrong with the
+/// request is said here.
+pub fn prepare(
+    request: &Request,
+    workshop: &mut Workshop,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<(Plan, Source), ReleaseError> {
+    let given = match &request.source {
+        Some(folder) => Some(workshop.source_in(&request.matrix.module, folder)?),
+        None => None,
+    };
+    let version = match (&request.version, &given) {
+        (Some(version), _) => version.clone(),
+        (None, Some(source)) => source.version.clone(),
+        (None, None) => request.matrix.release.clone(),
+    };
+    let wanted = plan::Request {
+        version: version.clone(),
+        only: request.only.clone(),
+        skip: request.skip.clone(),
+        even_if_broken: request.even_if_broken,
+    };
+    let plan = plan::plan(&request.matrix, &wanted, workshop.offers())?;
+    if !plan.cells.iter().any(|cell| matches!(cell.build, Build::By(_))) {
+        return Err(workshop::nothing_to_build(&plan));
+    }
+    let source = match given {
+        Some(source) if source.version == version => source,
+        Some(source) => return Err(workshop::other_version(&plan.module, source, version)),
+        None => workshop.source_of(&plan.module, &version, events, cancel)?,
+    };
+    for warning in &plan.warnings {
+        events.warn(warning.clone(), None);
+    }
+    workshop::warn_of_roots(&plan, events);
+    Ok((plan, source))
+}
+
+/// The distinct jobs behind the cells that somebody builds.
+#[must_use]
+pub fn jobs(
+    plan: &Plan,
+    source: &Source,
+    workshop: &Workshop,
+    limit: Duration,
+) -> Vec<crate::model::job::Job> {
+    let cells: Vec<Inputs<'_>> = plan
+        .cells
+        .iter()
+        .filter_map(|cell| {
+            let Build::By(by) = &cell.build else { return None };
+            Some(Inputs {
+                cell: &cell.id,
+                runner: &by.runner,
+                toolset: workshop.toolset(&by.runner, &by.toolset)?,
+                apache: workshop.roots().get(&by.apache_root)?,
+                python: workshop.roots().get(&by.python_root)?,
+            })
+        })
+        .collect();
+    toolset::jobs(&plan.module, source, &cells, limit)
+}
+
+/// Inspects every built file for every cell that it serves. One that fails fails the release, after
+/// all were looked at.
+fn prove(
+    plan: &Plan,
+    results: Vec<JobResult>,
+    workshop: &mut Workshop,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<BTreeMap<CellId, Proven>, ReleaseError> {
+    if cancel.is_cancelled() {
+        return Err(ReleaseError::Cancelled);
+    }
+    let mut proven = BTreeMap::new();
+    let (mut failed, mut refused) = (Vec::new(), Vec::new());
+    for JobResult { job, outcome } in results {
+        let Outcome::Built { bytes, .. } = outcome else {
+            failed.push(job.name());
+            continue;
+        };
+        for cell in &job.cells {
+            let context: Context = workshop.context(plan, cell)?;
+            match inspect::prove(bytes.clone(), cell, &plan.module, &context) {
+                Ok(file) => {
+                    let action = job.action.digest().sha256;
+                    proven.insert(cell.clone(), Proven { file, action });
+                }
+                Err(refusal) => {
+                    for finding in refusal.findings {
+                        events.emit(Event::Found { subject: cell.to_string(), finding });
+                    }
+                    refused.push(cell.to_string());
+                }
+            }
+        }
+    }
+    // Nothing that the plan gives to a runner may be missing without a word.
+    let planned = plan.cells.iter().filter(|cell| matches!(cell.build, Build::By(_)));
+    if failed.is_empty() && refused.is_empty() {
+        failed.extend(
+            planned.filter(|cell| !proven.contains_key(&cell.id)).map(|cell| cell.id.to_string()),
+        );
+    }
+    if !failed.is_empty() {
+        return Err(ReleaseError::Failed { jobs: failed, logs: workshop.logs().to_owned() });
+    }
+    if !refused.is_empty() {
+        return Err(ReleaseError::Refused { cells: refused });
+    }
+    Ok(proven)
+}
+
+/// What [`release`] would build and write, without doing either.
+pub async fn rehearse(
+    request: &Request,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Rehearsal, ReleaseError> {
+    let mut workshop = Workshop::open(&request.matrix, &request.workshop, events).await?;
+    let result = look(request, &mut workshop, events, cancel).await;
+    workshop.close().await;
+    or_cancelled(result, cancel)
+}
+
+async fn look(
+    request: &Request,
+    workshop: &mut Workshop,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Rehearsal, ReleaseError> {
+    let (plan, source) = prepare(request, workshop, events, cancel)?;
+    workshop.open_roots(&plan, events, cancel)?;
+    let jobs = jobs(&plan, &source, workshop, request.limit);
+    let known = workshop.farm().look_up(&jobs).await;
+    let names = Names::new(&plan.module, source.version.as_str());
+    Ok(Rehearsal {
+        table: plan::formats::table(&plan),
+        cells: jobs.iter().map(|job| job.cells.len()).sum(),
+        cached: known.iter().flatten().count(),
+        jobs: jobs.len(),
+        folder: request.to.join(names.folder()),
+    })
+}
+
+/// What fails after Ctrl-C fails because of it.
+fn or_cancelled<T>(
+    result: Result<T, ReleaseError>,
+    cancel: &CancellationToken,
+) -> Result<T, ReleaseError> {
+    result.map_err(|error| if cancel.is_cancelled() { ReleaseError::Cancelled } else { error })
+}
+
+/// What a release would do.
+#[derive(Debug)]
+pub struct Rehearsal {
+    /// The plan, for people.
+    pub table: String,
+    /// Cells that would be published.
+    pub cells: usize,
+    /// Distinct jobs behind them.
+    pub jobs: usize,
+    /// Those of them that were built before.
+    pub cached: usize,
+    /// The folder that would be written.
+    pub folder: Utf8PathBuf,
+}
+
+impl Rehearsal {
+    /// For people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let Self { table, cells, jobs, cached, folder } = self;
+        let build = jobs - cached;
+        format!(
+            "{table}\nDry run: {cells} cells from {jobs} jobs, {cached} of them built before and \
+             {build} to build; the release would stand in {folder}. Nothing was written.\n"
+        )
+    }
+}
+
+fn write(contents: Contents, staging: &Utf8Path) -> Result<usize, ReleaseError> {
+    Ok(package::package(contents, staging)?.files.len())
+}
+
+fn published(events: &Events, folder: Utf8PathBuf, unchanged: bool, assets: usize) -> Released {
+    events.emit(Event::Published { place: folder.to_string(), unchanged, assets });
+    Released { folder, unchanged }
+}
