@@ -1,0 +1,131 @@
+//! A server on this machine that answers as it is told, and archives for it to serve.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use camino::Utf8Path;
+use modfarm::sys::files;
+
+/// What is answered to a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// Half of these bytes, where all were promised.
+    Half(Vec<u8>),
+    /// This status and a page that says so.
+    Status(u16),
+    /// Nothing, for ever.
+    Silence,
+}
+
+/// The server. It ends with the test's process.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    address: String,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The answers to each path; the last one stays.
+    answers: BTreeMap<String, Vec<Answer>>,
+    asked: Vec<String>,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        let server = Self { address, state: Arc::default() };
+        let state = Arc::clone(&server.state);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                // Whoever asks may go before the answer has come.
+                drop(answer(stream, &state));
+            }
+        });
+        server
+    }
+
+    /// Serves these answers, one after the other, and gives their address.
+    pub(crate) fn serve(&self, path: &str, answers: &[Answer]) -> String {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answers = answers.to_vec();
+        answers.reverse();
+        state.answers.insert(path.to_owned(), answers);
+        format!("{}{path}", self.address)
+    }
+
+    /// An index of packages for pip, below this server's `/simple`.
+    pub(crate) fn index(&self) -> String {
+        format!("{}/simple", self.address)
+    }
+
+    /// How often anything was asked for.
+    pub(crate) fn asked(&self) -> usize {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).asked.len()
+    }
+}
+
+fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let request = lines.next().transpose()?.unwrap_or_default();
+    for line in lines {
+        if line?.is_empty() {
+            break;
+        }
+    }
+    let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+    let answer = {
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.asked.push(path.clone());
+        match state.answers.get_mut(&path) {
+            Some(answers) if answers.len() > 1 => answers.pop(),
+            Some(answers) => answers.last().cloned(),
+            None => None,
+        }
+    };
+    let (status, bytes, sent) = match answer.unwrap_or(Answer::Status(404)) {
+        Answer::Bytes(bytes) => (200, bytes.clone(), bytes.len()),
+        Answer::Half(bytes) => (200, bytes.clone(), bytes.len() / 2),
+        Answer::Silence => {
+            std::mem::forget(stream);
+            return Ok(());
+        }
+        Answer::Status(status) => {
+            let page = format!("<!DOCTYPE html><title>{status}</title>").into_bytes();
+            (status, page.clone(), page.len())
+        }
+    };
+    let length = bytes.len();
+    write!(stream, "HTTP/1.1 {status} x\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")?;
+    stream.write_all(&bytes[..sent])
+}
+
+/// A zip of these members.
+pub(crate) fn zip_of<'a>(members: impl IntoIterator<Item = (String, &'a [u8])>) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in members {
+        let options = zip::write::SimpleFileOptions::default();
+        writer.start_file(name, options).expect("a member");
+        writer.write_all(bytes).expect("its bytes");
+    }
+    writer.finish().expect("a zip").into_inner()
+}
+
+/// A root of the kit as others pack theirs: below a top folder, with more than is needed, and without
+/// the kit's own description.
+pub(crate) fn packed(root: &Utf8Path, top: &str) -> Vec<u8> {
+    let paths = files::walk(root).expect("a root");
+    let read = |path: &String| files::read(&root.join(path)).expect("a file");
+    let contents: Vec<(String, Vec<u8>)> = paths
+        .iter()
+        .filter(|path| *path != "modfarm-root.json")
+        .map(|path| (format!("{top}/{path}"), read(path)))
+        .chain([("Read me first.txt".to_owned(), b"hello".to_vec())])
+        .collect();
+    zip_of(contents.iter().map(|(path, bytes)| (path.clone(), bytes.as_slice())))
+}

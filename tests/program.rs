@@ -1,0 +1,256 @@
+//! Runs modfarm as its users do, in folders of the test's own, with nothing in the environment that
+//! would change what it says or does.
+
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use modfarm::sys::files;
+use serde_json::Value;
+
+/// What a run printed, and how it ended; −1 where a signal ended it.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    /// Runs a command to its end.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        Self::from(command.output().expect("it starts"))
+    }
+
+    fn from(output: std::process::Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        let code = output.status.code().unwrap_or(-1);
+        Self { code, stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// The run, if it ended with this code; a panic that shows what it said otherwise.
+    #[track_caller]
+    pub(crate) fn ended(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self
+    }
+
+    /// The run, if it ended with this code and said all of these on standard error.
+    #[track_caller]
+    pub(crate) fn refused(self, code: i32, words: &[&str]) -> Self {
+        let ran = self.ended(code);
+        for word in words {
+            assert!(ran.stderr.contains(word), "{word:?} is not in: {}", ran.stderr);
+        }
+        assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
+        ran
+    }
+
+    /// The JSON lines on standard output.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+}
+
+/// An empty folder, for as long as the first value lives.
+pub(crate) fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = files::canonical(Utf8Path::from_path(folder.path()).expect("Unicode"));
+    (folder, path.expect("a path"))
+}
+
+/// modfarm in a folder, with an environment that holds the path to the compilers alone.
+pub(crate) fn modfarm(folder: &Utf8Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_modfarm"));
+    command.args(arguments).current_dir(folder).env_clear().stdin(Stdio::null());
+    command.env("HOME", folder).env("LC_ALL", "C.UTF-8");
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+}
+
+/// The repository.
+pub(crate) fn repository() -> &'static Utf8Path {
+    Utf8Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The cross kit of the repository, without links in its path.
+pub(crate) fn kit() -> Utf8PathBuf {
+    files::canonical(&repository().join(".modfarm/kit")).expect("`make kit` makes the cross kit")
+}
+
+/// A folder like the repository: the matrix, its lock, and a runner with the cross kit.
+#[derive(Debug)]
+pub(crate) struct Site {
+    _keep: tempfile::TempDir,
+    pub(crate) folder: Utf8PathBuf,
+}
+
+impl Site {
+    pub(crate) fn new() -> Self {
+        let (keep, folder) = folder();
+        let site = Self { _keep: keep, folder };
+        for name in ["matrix.yaml", "matrix.lock"] {
+            site.write(name, &read(&repository().join(name)));
+        }
+        let runner = format!("connection: local\ntoolset: cross\nkit: {}\n", kit());
+        site.write("runners/cross.yaml", &runner);
+        site
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        files::write_atomic(&self.folder.join(path), text.as_bytes()).expect("a file");
+    }
+
+    /// Replaces a piece of a file, which must be there.
+    #[track_caller]
+    pub(crate) fn edit(&self, path: &str, from: &str, to: &str) {
+        let text = read(&self.folder.join(path));
+        assert!(text.contains(from), "{from:?} is not in {path}");
+        self.write(path, &text.replacen(from, to, 1));
+    }
+
+    /// modfarm here, still to be started.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        modfarm(&self.folder, arguments)
+    }
+
+    /// Runs modfarm here.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(&mut self.command(arguments))
+    }
+
+    /// Starts modfarm here; what it says is kept.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        Running::start(&mut self.command(arguments))
+    }
+
+    /// Every file here with its size and time of change, but for those below the folders named.
+    pub(crate) fn listing(&self, but: &[&str]) -> BTreeMap<String, (u64, std::time::SystemTime)> {
+        listing(&self.folder, but)
+    }
+
+    /// The processes that work here: that stand in a folder of this site, or were told of one.
+    pub(crate) fn processes(&self) -> Vec<String> {
+        processes(&self.folder)
+    }
+
+    /// Waits until this holds; a panic with the words after a while.
+    #[track_caller]
+    pub(crate) fn wait(&self, words: &str, mut holds: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !holds() {
+            assert!(start.elapsed() < Duration::from_secs(60), "{words}: {:#?}", self.processes());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// A run that has not ended.
+#[derive(Debug)]
+pub(crate) struct Running(Child);
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Self(child.expect("it starts"))
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, signal).expect("it runs");
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.0.try_wait().expect("a child").is_some()
+    }
+
+    pub(crate) fn end(self) -> Ran {
+        Ran::from(self.0.wait_with_output().expect("a child"))
+    }
+}
+
+/// Every file below a folder with its size and time of change, folders as well, but for what is below
+/// those named.
+pub(crate) fn listing(
+    folder: &Utf8Path,
+    but: &[&str],
+) -> BTreeMap<String, (u64, std::time::SystemTime)> {
+    let entries = walkdir::WalkDir::new(folder).min_depth(1).into_iter().filter_entry(|entry| {
+        let path = entry.path().strip_prefix(folder.as_std_path()).unwrap_or(entry.path());
+        !but.iter().any(|but| path == std::path::Path::new(but))
+    });
+    entries
+        .map(|entry| {
+            let entry = entry.expect("an entry");
+            let metadata = entry.metadata().expect("metadata");
+            // A folder's time is that of any file that ever came or went.
+            let (size, time) = if metadata.is_dir() {
+                (0, std::time::UNIX_EPOCH)
+            } else {
+                (metadata.len(), metadata.modified().expect("a time"))
+            };
+            let path = entry.path().strip_prefix(folder).expect("below");
+            (path.to_str().expect("Unicode").to_owned(), (size, time))
+        })
+        .collect()
+}
+
+/// The processes that stand below a folder or have it in their command line, but for zombies.
+pub(crate) fn processes(folder: &Utf8Path) -> Vec<String> {
+    let entries = std::fs::read_dir("/proc").expect("/proc");
+    let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    numbers
+        .filter_map(|pid: u32| {
+            let place = std::fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            let here = place.starts_with(folder) || line.contains(folder.as_str());
+            (here && pid != std::process::id()).then(|| format!("{pid} {line}"))
+        })
+        .collect()
+}
+
+/// The text of a file.
+#[track_caller]
+pub(crate) fn read(path: &Utf8Path) -> String {
+    files::read_to_string(path).expect("a text")
+}
+
+/// The JSON of a file.
+#[track_caller]
+pub(crate) fn json(path: &Utf8Path) -> Value {
+    serde_json::from_str(&read(path)).expect("JSON")
+}
+
+/// The folder of state that has the real source of mod_wsgi in these versions. They are downloaded
+/// with pip by whichever test comes first, and kept for every later run of the tests.
+pub(crate) fn sources(version: &str) -> Utf8PathBuf {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let state = Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("sources");
+    let site = Site::new();
+    let lock = json(&site.folder.join("matrix.lock"));
+    let known = lock["sha256"][format!("PyPI: mod_wsgi {version}")].as_str().expect("a digest");
+    let unpacked = state.join("cache/unpacked").join(known);
+    if !unpacked.is_dir() {
+        let arguments = ["release", "--dry-run", "--module-version", version];
+        let mut command = site.command(&arguments);
+        command.args(["--state", state.as_str()]);
+        // Which index, which proxy and which certificates is the machine's business.
+        command.envs(std::env::vars().filter(|(name, _)| !name.starts_with("MODFARM")));
+        Ran::of(&mut command).ended(0);
+    }
+    unpacked
+}
+
+/// A site whose state has the source of a version already.
+pub(crate) fn site_with_source(version: &str) -> Site {
+    let unpacked = sources(version);
+    let site = Site::new();
+    files::create_dir_all(&site.folder.join(".modfarm/cache")).expect("a folder");
+    let link = site.folder.join(".modfarm/cache/unpacked");
+    std::os::unix::fs::symlink(files::parent(&unpacked), link).expect("a link");
+    site
+}
