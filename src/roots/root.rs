@@ -152,11 +152,9 @@ impl Root {
             builder.file(&format!("include/{path}"), digest, Content::File(absolute));
         }
         for library in &libraries {
-            let place = format!(
-                "{}/{}",
-                self::library_folder(kind),
-                library.file_name().unwrap_or_default()
-            );
+            // Windows does not care how a name is written; the makefiles write it small.
+            let name = library.file_name().unwrap_or_default().to_ascii_lowercase();
+            let place = format!("{}/{name}", self::library_folder(kind));
             builder.file(&place, digests.digest(library)?, Content::File(library.clone()));
         }
         let description = kit::Description::of(&folder)?;
