@@ -71,8 +71,12 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Adds an event. When this returns, one that matters is on the disk.
+    /// Adds an event, but for those that only move a bar. When this returns, one that matters is on the
+    /// disk.
     pub fn append(&mut self, event: &Event) -> Result<(), FileError> {
+        if matches!(event, Event::AssetProgress { .. }) {
+            return Ok(());
+        }
         self.sequence += 1;
         let entry = Entry { sequence: self.sequence, time: now(), what: event.clone() };
         self.line(&serde_json::to_vec(&entry).unwrap_or_default())?;
@@ -133,6 +137,7 @@ impl Journal {
 fn matters(event: &Event) -> bool {
     match event {
         Event::JobFinished { outcome, .. } => *outcome != JobOutcome::Cached,
+        Event::SmokeFinished { remembered, .. } => !remembered,
         Event::Published { unchanged, .. } => !unchanged,
         _ => false,
     }

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use serde::{Deserialize, Serialize};
 
 use super::finding::Finding;
+use super::smoke::Smoke;
 
 /// The stages of a release, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,6 +19,8 @@ pub enum Stage {
     Build,
     /// Every built file is inspected.
     Inspect,
+    /// A real Apache loads the files and serves pages with them, where one can be had.
+    Smoke,
     /// Archives, checksums, manifest and notes are written.
     Package,
     /// The release takes its place.
@@ -33,6 +36,7 @@ impl Stage {
             Self::Roots => "roots",
             Self::Build => "build",
             Self::Inspect => "inspect",
+            Self::Smoke => "smoke",
             Self::Package => "package",
             Self::Publish => "publish",
         }
@@ -91,6 +95,65 @@ pub enum Event {
         subject: String,
         /// What it objects to.
         finding: Finding,
+    },
+    /// A real Apache is started to try a file.
+    SmokeStarted {
+        /// The first of the cells that have this file.
+        subject: String,
+        /// The ids of all of them.
+        cells: Vec<String>,
+    },
+    /// What was seen of a file.
+    SmokeFinished {
+        /// The first of the cells that have this file.
+        subject: String,
+        /// The ids of all of them.
+        cells: Vec<String>,
+        /// What was seen.
+        result: Smoke,
+        /// Whether an earlier run saw it, of the same file and the same roots.
+        remembered: bool,
+        /// How long it took, in milliseconds; 0 where it is remembered.
+        millis: u64,
+    },
+    /// What is about to be uploaded.
+    UploadPlanned {
+        /// To where: `github:OWNER/REPO, release TAG`, or a folder.
+        place: String,
+        /// All assets of the release.
+        assets: usize,
+        /// Those of them that are there already, with the right digest.
+        present: usize,
+        /// The bytes that are not there yet.
+        bytes: u64,
+    },
+    /// The upload of an asset begins, for the first time or again.
+    AssetStarted {
+        /// Its name.
+        asset: String,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// Some more of an asset was sent. Not kept in journals.
+    AssetProgress {
+        /// Its name.
+        asset: String,
+        /// Bytes sent in all.
+        sent: u64,
+    },
+    /// An asset is there, whole.
+    AssetFinished {
+        /// Its name.
+        asset: String,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// Nothing is sent for a while: the limits of the place, or a fault that may pass.
+    Waiting {
+        /// Why.
+        reason: String,
+        /// How long, in milliseconds.
+        millis: u64,
     },
     /// Something to know, nothing to do.
     Note {

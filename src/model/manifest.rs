@@ -13,6 +13,7 @@ use super::digest::Sha256;
 use super::finding::Finding;
 use super::offer::RootKind;
 use super::python::PythonTag;
+use super::smoke::Smoke;
 use super::version::Version;
 
 /// The version of the manifest's format. A reader refuses a greater one.
@@ -140,17 +141,6 @@ pub struct BuiltRecord {
     pub findings: Vec<Finding>,
     /// Whether a real Apache served a page with it.
     pub smoke: Smoke,
-}
-
-/// Whether a real Apache served a page with a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", tag = "result", deny_unknown_fields)]
-pub enum Smoke {
-    /// Not tried.
-    NotRun {
-        /// Why.
-        reason: String,
-    },
 }
 
 /// An archive of the release.

@@ -12,6 +12,7 @@ pub mod job;
 pub mod manifest;
 pub mod offer;
 pub mod python;
+pub mod smoke;
 pub mod toolset;
 pub mod tree;
 pub mod version;

@@ -7,9 +7,9 @@ use crate::inspect::Inspected;
 use crate::model::cell::{CellId, Verdict};
 use crate::model::digest::Sha256;
 use crate::model::manifest::{
-    BuiltRecord, CellRecord, FORMAT_VERSION, Manifest, ModuleRecord, RootRecord, Smoke,
-    ToolsetRecord,
+    BuiltRecord, CellRecord, FORMAT_VERSION, Manifest, ModuleRecord, RootRecord, ToolsetRecord,
 };
+use crate::model::smoke::Smoke;
 use crate::model::toolset::Toolset;
 use crate::plan::{Assignment, Build, Plan, PlannedCell};
 use crate::roots::{Root, Source};

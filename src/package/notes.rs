@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Names, built};
 use crate::model::cell::Verdict;
-use crate::model::manifest::{CellRecord, Manifest, Smoke};
+use crate::model::manifest::{CellRecord, Manifest};
+use crate::model::smoke::Smoke;
 
 /// The notes of a release.
 #[must_use]
@@ -33,6 +34,7 @@ pub fn render(manifest: &Manifest) -> String {
         names.checksums()
     );
     text += &unsupported(manifest);
+    text += &seen(manifest);
     text += &not_built(manifest);
     text += &limits(manifest);
     text += &made_from(manifest);
@@ -119,11 +121,9 @@ fn not_built(manifest: &Manifest) -> String {
 }
 
 fn limits(manifest: &Manifest) -> String {
-    let mut lines: BTreeSet<String> = manifest.warnings.iter().cloned().collect();
+    let lines: BTreeSet<String> = manifest.warnings.iter().cloned().collect();
     let mut warned: BTreeMap<&str, Vec<&CellRecord>> = BTreeMap::new();
     for (cell, built) in built(manifest) {
-        let Smoke::NotRun { reason } = &built.smoke;
-        lines.insert(format!("Not run in an Apache: {reason}."));
         for warning in &built.warnings {
             warned.entry(warning).or_default().push(cell);
         }
@@ -133,6 +133,37 @@ fn limits(manifest: &Manifest) -> String {
         text += &format!("- {}: {warning}\n", about(manifest, &cells));
     }
     section("Known limits", &text)
+}
+
+/// What was seen of the files in a real Apache: a line for each result, with the files it is of.
+fn seen(manifest: &Manifest) -> String {
+    let mut results: Vec<(String, Vec<&CellRecord>)> = Vec::new();
+    for (cell, built) in built(manifest) {
+        let result = match &built.smoke {
+            Smoke::Served { by, checks } => format!(
+                "served pages in {} with {} on {}, {} checks",
+                by.apache,
+                by.python,
+                by.system,
+                checks.len()
+            ),
+            Smoke::Failed { by, check, reason, .. } => format!(
+                "**failed** at `{check}` in {} with {} on {}: {reason}",
+                by.apache, by.python, by.system
+            ),
+            Smoke::NotRun { reason } => format!("not run: {reason}"),
+        };
+        match results.iter_mut().find(|(known, _)| *known == result) {
+            Some((_, cells)) => cells.push(cell),
+            None => results.push((result, vec![cell])),
+        }
+    }
+    let mut text = String::new();
+    for (result, cells) in results {
+        let ids: Vec<String> = cells.iter().map(|cell| format!("`{}`", cell.id)).collect();
+        text += &format!("- {result}: {}\n", ids.join(", "));
+    }
+    section("Seen to work", &text)
 }
 
 /// What some of the built cells have in common: their Apache builds, or, where that is all of them,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::model::event::{Event, JobOutcome};
 use crate::model::finding::Severity;
+use crate::model::smoke::Smoke;
 
 /// A line for a person.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,7 +50,11 @@ impl Words {
                 self.cells.insert(job.clone(), cells.len());
                 return None;
             }
-            Event::StageStarted { .. } | Event::JobStarted { .. } => return None,
+            Event::StageStarted { .. }
+            | Event::JobStarted { .. }
+            | Event::SmokeStarted { .. }
+            | Event::AssetStarted { .. }
+            | Event::AssetProgress { .. } => return None,
             Event::Planned { title, cells, jobs } => {
                 let text =
                     format!("{title}: {} from {}", count(*cells, "cell"), count(*jobs, "job"));
@@ -65,6 +70,28 @@ impl Words {
                 let mut text = format!("{subject}: {} [{}]", finding.message, finding.check);
                 push_hint(&mut text, finding.hint.as_deref());
                 ("Found", tone, text)
+            }
+            Event::SmokeFinished { subject, cells, result, remembered, millis } => {
+                smoked(subject, cells.len(), result, *remembered, *millis)
+            }
+            Event::UploadPlanned { place, assets, present, bytes } => {
+                let there = match present {
+                    0 => String::new(),
+                    present => format!(", {present} of them there already"),
+                };
+                let text = format!(
+                    "to {place}: {}{there}, {} to send",
+                    count(*assets, "asset"),
+                    bytesize(*bytes)
+                );
+                ("Uploading", Tone::Good, text)
+            }
+            Event::AssetFinished { asset, size } => {
+                ("Uploaded", Tone::Good, format!("{asset} ({})", bytesize(*size)))
+            }
+            Event::Waiting { reason, millis } => {
+                let text = format!("{} {reason}", duration(Duration::from_millis(*millis)));
+                ("Waiting", Tone::Warn, text)
             }
             Event::Note { message } => ("Note", Tone::Calm, message.clone()),
             Event::Warning { message, hint } => {
@@ -111,6 +138,40 @@ impl Words {
     }
 }
 
+/// What was seen of a file in a real Apache.
+fn smoked(
+    subject: &str,
+    cells: usize,
+    result: &Smoke,
+    remembered: bool,
+    millis: u64,
+) -> (&'static str, Tone, String) {
+    let more =
+        if cells > 1 { format!(" (+{} with the same file)", cells - 1) } else { String::new() };
+    let when = if remembered {
+        "as seen before".to_owned()
+    } else {
+        format!("in {}", duration(Duration::from_millis(millis)))
+    };
+    match result {
+        Smoke::Served { by, checks } => {
+            let what = format!("{}, {}, {}", by.apache, by.python, by.system);
+            let text =
+                format!("{subject}{more}: {} by {what}, {when}", count(checks.len(), "check"));
+            ("Served", Tone::Good, text)
+        }
+        Smoke::Failed { check, reason, log, .. } => {
+            let mut text = format!("{subject}{more}: {check}: {reason}");
+            for line in log.lines() {
+                text.push_str("\n| ");
+                text.push_str(line);
+            }
+            ("Failed", Tone::Bad, text)
+        }
+        Smoke::NotRun { reason } => ("Not run", Tone::Calm, format!("{subject}{more}: {reason}")),
+    }
+}
+
 fn push_hint(text: &mut String, hint: Option<&str>) {
     if let Some(hint) = hint {
         text.push_str("\nhint: ");
@@ -126,6 +187,15 @@ pub(super) fn aligned(text: &str) -> String {
 /// `1 cell`, `2 cells`.
 pub(super) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// `512 bytes`, `1.5 MiB`.
+pub(super) fn bytesize(bytes: u64) -> String {
+    if bytes < 1 << 10 {
+        count(usize::try_from(bytes).unwrap_or_default(), "byte")
+    } else {
+        indicatif::BinaryBytes(bytes).to_string()
+    }
 }
 
 /// `0.4 s`, `12 s`, `3 min 20 s`.
