@@ -9,6 +9,7 @@
 mod bad_input;
 mod floors;
 mod inspect;
+mod kit;
 mod made;
 mod plan;
 mod program;
