@@ -18,7 +18,7 @@
 //! and the line where one does not:
 //!
 //! [`model`], [`sys`], [`matrix`], [`plan`], [`roots`], [`toolset`], [`worker`], [`farm`],
-//! [`inspect`], [`package`], [`publish`], [`report`], [`pipeline`], [`cli`].
+//! [`inspect`], [`smoke`], [`package`], [`publish`], [`report`], [`pipeline`], [`cli`].
 //!
 //! - `model`, `plan`, `toolset` and `inspect` do no I/O; `inspect` knows nothing of runners, so that
 //!   it serves for any downloaded file.
@@ -43,6 +43,7 @@ pub mod plan;
 pub mod publish;
 pub mod report;
 pub mod roots;
+pub mod smoke;
 pub mod sys;
 pub mod toolset;
 pub mod worker;

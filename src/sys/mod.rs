@@ -8,5 +8,6 @@ pub mod digests;
 pub mod files;
 #[cfg(target_os = "linux")]
 pub mod guard;
+pub mod guarded;
 pub mod http;
 pub mod process;

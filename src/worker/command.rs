@@ -7,19 +7,16 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use camino::Utf8Path;
-use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::{ChildStdin, Command};
+use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::tokens::Token;
+use crate::sys::guarded::Guarded;
 
 /// What is kept of each of a command's two outputs: as much of its beginning and of its end.
 const KEPT: usize = 2 << 20;
-
-/// How long the guard has to end what the command started.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A command, and where and how long it may run.
 #[derive(Debug)]
@@ -58,10 +55,9 @@ pub(super) async fn run(
     cancel: &CancellationToken,
 ) -> io::Result<Ended> {
     let mut child = spawn(invocation, token)?;
-    let lifeline = child.stdin().take();
     let released = CancellationToken::new();
-    let stdout = child.stdout().take().map(|pipe| capture(pipe, &released));
-    let stderr = child.stderr().take().map(|pipe| capture(pipe, &released));
+    let stdout = child.stdout().map(|pipe| capture(pipe, &released));
+    let stderr = child.stderr().map(|pipe| capture(pipe, &released));
     let ended = tokio::select! {
         status = child.wait() => Ok(status?),
         () = cancel.cancelled() => Err(End::Cancelled),
@@ -70,12 +66,12 @@ pub(super) async fn run(
     let end = match ended {
         Ok(status) => {
             if status.code().is_none() {
-                drop(child.start_kill());
+                child.kill();
             }
             End::Exited(status.code().unwrap_or(128))
         }
         Err(end) => {
-            end_all(child.as_mut(), lifeline).await;
+            child.end().await;
             end
         }
     };
@@ -91,39 +87,16 @@ async fn release_later(released: CancellationToken) {
     released.cancel();
 }
 
-fn spawn(invocation: &Invocation<'_>, token: &Token) -> io::Result<Box<dyn ChildWrapper>> {
-    let mut command = guarded(invocation);
-    command
-        .env_clear()
-        .envs(invocation.environment.iter().map(|(name, value)| (name, value)))
-        .current_dir(invocation.folder)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    share(token, &mut command);
-    let mut command = CommandWrap::from(command);
-    #[cfg(unix)]
-    command.wrap(process_wrap::tokio::ProcessGroup::leader());
-    #[cfg(windows)]
-    command.wrap(process_wrap::tokio::JobObject);
-    command.wrap(KillOnDrop).spawn()
-}
-
-/// The command below a guard, which ends everything when its standard input does.
-#[cfg(target_os = "linux")]
-fn guarded(invocation: &Invocation<'_>) -> Command {
-    let mut command = Command::new(invocation.own);
-    command.args(["worker", "--guard", "--"]).args(invocation.arguments).stdin(Stdio::piped());
-    command
-}
-
-/// The command itself: the process group, or on Windows the job object, holds what it starts.
-#[cfg(not(target_os = "linux"))]
-fn guarded(invocation: &Invocation<'_>) -> Command {
-    let program = invocation.arguments.first().map_or("", String::as_str);
-    let own = program == "modfarm";
-    let mut command = Command::new(if own { invocation.own.as_str() } else { program });
-    command.args(invocation.arguments.iter().skip(1)).stdin(Stdio::null());
-    command
+fn spawn(invocation: &Invocation<'_>, token: &Token) -> io::Result<Guarded> {
+    Guarded::spawn(invocation.own, invocation.arguments, |command| {
+        command
+            .env_clear()
+            .envs(invocation.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(invocation.folder)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        share(token, command);
+    })
 }
 
 #[cfg(unix)]
@@ -134,16 +107,6 @@ fn share(token: &Token, command: &mut Command) {
 /// NMAKE reads the same variable and does not understand it.
 #[cfg(not(unix))]
 fn share(_: &Token, _: &mut Command) {}
-
-async fn end_all(child: &mut dyn ChildWrapper, lifeline: Option<ChildStdin>) {
-    let guarded = lifeline.is_some();
-    drop(lifeline);
-    if guarded && tokio::time::timeout(PATIENCE, child.wait()).await.is_ok() {
-        return;
-    }
-    drop(child.start_kill());
-    drop(tokio::time::timeout(PATIENCE, child.wait()).await);
-}
 
 fn capture(
     mut pipe: impl AsyncRead + Unpin + Send + 'static,
