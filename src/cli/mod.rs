@@ -12,6 +12,7 @@ mod release;
 mod schema;
 mod selection;
 mod site;
+mod smoke;
 mod worker;
 
 /// Builds, proves and publishes the Windows binaries of Apache's mod_wsgi.
@@ -37,6 +38,7 @@ enum Command {
     Release(release::Args),
     Plan(plan::Args),
     Inspect(inspect::Args),
+    Smoke(smoke::Args),
     Schema(schema::Args),
     Worker(worker::Args),
 }
@@ -81,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Release(args) => release::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Smoke(args) => smoke::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Worker(args) => worker::run(args),
     };

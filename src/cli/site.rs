@@ -35,26 +35,18 @@ const KEPT_RUNS: usize = 20;
 impl Site {
     /// Removes the journals and logs of all but the latest runs.
     pub(super) fn forget_old_runs(&self) -> Result<(), FileError> {
-        let folder = self.state.join("runs");
-        if !files::is_dir(&folder) {
-            return Ok(());
-        }
-        // Their names begin with the time, so that the oldest come first.
-        let runs = files::names(&folder)?;
-        let old = runs.len().saturating_sub(KEPT_RUNS);
-        runs[..old].iter().try_for_each(|run| files::remove_dir_all(&folder.join(run)))
+        forget_old_runs(&self.state)
     }
 
     /// The workshop's request, for a matrix file.
     pub(super) fn workshop(&self, matrix: &str) -> Result<WorkshopRequest, Failure> {
         let runners = self.runners(Utf8Path::new(matrix)).map_err(Failure::bad_input)?;
-        let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ");
         Ok(WorkshopRequest {
             runners,
             slots: self.slots.map(usize::from),
             apaches: self.apache_root.clone(),
             pythons: self.python_root.clone(),
-            run: self.state.join("runs").join(format!("{now}-{}", std::process::id())),
+            run: new_run(&self.state),
             state: self.state.clone(),
         })
     }
@@ -71,4 +63,22 @@ impl Site {
         }
         self.runner.iter().map(|path| RunnerFile::load(path)).collect()
     }
+}
+
+/// Removes the journals and logs in a folder of state, of all but the latest runs.
+pub(super) fn forget_old_runs(state: &Utf8Path) -> Result<(), FileError> {
+    let folder = state.join("runs");
+    if !files::is_dir(&folder) {
+        return Ok(());
+    }
+    // Their names begin with the time, so that the oldest come first.
+    let runs = files::names(&folder)?;
+    let old = runs.len().saturating_sub(KEPT_RUNS);
+    runs[..old].iter().try_for_each(|run| files::remove_dir_all(&folder.join(run)))
+}
+
+/// The folder of a run that begins now.
+pub(super) fn new_run(state: &Utf8Path) -> Utf8PathBuf {
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ");
+    state.join("runs").join(format!("{now}-{}", std::process::id()))
 }

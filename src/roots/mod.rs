@@ -7,6 +7,7 @@ pub mod headers;
 pub mod kit;
 pub mod lock;
 pub mod root;
+pub mod running;
 pub mod source;
 pub mod unpack;
 

@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
+use sha2::Digest as _;
 
 use super::files::{self, FileError};
-use crate::model::digest::Digest;
+use crate::model::digest::{Digest, Sha256};
 
 const FORMAT_VERSION: u32 = 1;
 
@@ -83,6 +84,17 @@ impl DigestCache {
         let bytes = serde_json::to_vec(&stored).unwrap_or_default();
         files::write_atomic(&self.file, &bytes)
     }
+}
+
+/// Tells the state of a folder from any other that it was in: by what the system says of every file in
+/// it, of which none is read. Not the same on another machine or in a copy.
+pub fn fingerprint(folder: &Utf8Path) -> Result<Sha256, FileError> {
+    let mut hash = sha2::Sha256::new();
+    for path in files::walk(folder)? {
+        let stamp = Stamp::of(&files::symlink_metadata(&folder.join(&path))?);
+        hash.update(format!("{path}\0{stamp:?}\n"));
+    }
+    Ok(Sha256::finish(hash))
 }
 
 impl Stamp {

@@ -80,6 +80,13 @@ pub fn read_to_string(path: &Utf8Path) -> Result<String, FileError> {
     fs::read_to_string(path).map_err(at("read", path))
 }
 
+/// The first `length` bytes of a file, or all of a shorter one.
+pub fn head(path: &Utf8Path, length: u64) -> Result<Vec<u8>, FileError> {
+    let mut bytes = Vec::new();
+    open(path)?.take(length).read_to_end(&mut bytes).map_err(at("read", path))?;
+    Ok(bytes)
+}
+
 /// A file to read from.
 pub fn open(path: &Utf8Path) -> Result<File, FileError> {
     File::open(path).map_err(at("open", path))
@@ -230,6 +237,25 @@ pub fn link_or_copy(from: &Utf8Path, to: &Utf8Path) -> Result<(), FileError> {
             _ => fs::copy(from, to).map(drop),
         })
         .map_err(at("write", to))
+}
+
+/// Gives a file or folder a name elsewhere, as a symbolic link.
+#[cfg(unix)]
+pub fn symlink(target: &Utf8Path, link: &Utf8Path) -> Result<(), FileError> {
+    std::os::unix::fs::symlink(target, link).map_err(at("make the link", link))
+}
+
+/// Copies a file to one of another name, over one that is there.
+pub fn copy(from: &Utf8Path, to: &Utf8Path) -> Result<(), FileError> {
+    fs::copy(from, to).map(drop).map_err(at("write", to))
+}
+
+/// Lets every user of the machine look into a folder.
+#[cfg(unix)]
+pub fn open_to_all(folder: &Utf8Path) -> Result<(), FileError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
+        .map_err(at("set the permissions of", folder))
 }
 
 /// Copies a file to a new one that can be run and not written.

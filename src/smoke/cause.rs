@@ -1,0 +1,256 @@
+//! What Apache said, and what the file is: the likely cause of a failure, in words for an administrator.
+//!
+//! Wine's and Windows' own words differ and say little ("Module not found"), so the file's imports and
+//! the DLLs it meets are looked at before they are believed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use camino::Utf8Path;
+
+use super::Trial;
+use crate::inspect::{Context, Expectation, Facts, RootExports, inspect};
+use crate::model::finding::Severity;
+use crate::model::smoke::Smoke;
+use crate::sys::files;
+
+/// All that is known of a failure.
+#[derive(Debug)]
+pub(super) struct Evidence<'a> {
+    pub(super) trial: &'a Trial,
+    /// Both outputs of httpd.
+    pub(super) said: &'a str,
+    /// Its error log.
+    pub(super) log: &'a str,
+    /// How it ended, if it has.
+    pub(super) exit: Option<i32>,
+}
+
+const IN_USE: &str = "the port is in use";
+
+/// Whether another port would help.
+pub(super) fn is_port_in_use(result: &Smoke) -> bool {
+    matches!(result, Smoke::Failed { reason, .. } if reason.starts_with(IN_USE))
+}
+
+/// The likely cause, if Apache is in trouble at all.
+pub(super) fn likely(evidence: &Evidence<'_>) -> Option<String> {
+    let text = format!("{}\n{}", evidence.said, evidence.log);
+    let has = |words: &str| text.contains(words);
+    if has("could not bind to address") || has("no listening sockets available") {
+        return Some(format!("{IN_USE}: another program listens where Apache should"));
+    }
+    if let Some(missing) = between(&text, "Cannot load ", " into server") {
+        return Some(cannot_load(evidence, missing, reason_after(&text)));
+    }
+    let symbol = evidence.trial.symbol();
+    if has("Can't locate API module structure") {
+        return Some(no_symbol(evidence, &symbol));
+    }
+    if has("is garbled") || has("is not compatible with this version of Apache") {
+        return Some(other_series(evidence));
+    }
+    if has("No module named 'encodings'") || has("No module named encodings") {
+        return Some(
+            "Python does not find its library (No module named 'encodings'): WSGIPythonHome does not \
+             name the folder of a Python of this version"
+                .to_owned(),
+        );
+    }
+    if let Some(said) = between(&text, "Fatal Python error: ", "\n") {
+        return Some(format!("Python gave up: {}", said.trim()));
+    }
+    if let Some(status) = child_status(evidence.log) {
+        return Some(format!(
+            "httpd starts, and its child process, which runs the module, ends {}",
+            ending(status)
+        ));
+    }
+    if let Some(line) = syntax_error(evidence.said) {
+        return Some(format!("httpd refuses its configuration: {line}"));
+    }
+    evidence.exit.map(|code| format!("httpd ended by itself {}", ending(code.cast_unsigned())))
+}
+
+/// What an Apache does that neither ends nor answers.
+pub(super) fn stuck(log: &str, patience: Duration) -> String {
+    let seconds = patience.as_secs();
+    let doing = if log.contains("worker threads") || log.contains("mpm_event") {
+        "it hangs: its threads are started, and none answers"
+    } else if log.contains("Created child process") {
+        "it hangs in the start of its child process: a hook that the module has there (child_init) \
+         does not return"
+    } else {
+        "it hangs while it reads its configuration: loading the module or a hook of it \
+         (post_config) does not return"
+    };
+    format!("httpd runs and serves nothing within {seconds} s; {doing}")
+}
+
+/// The words after the last colon of "Cannot load X into server: …".
+fn reason_after(text: &str) -> &str {
+    between(text, " into server: ", "\n").unwrap_or("no reason is given").trim()
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(start)?;
+    Some(rest.split_once(end).map_or(rest, |(found, _)| found))
+}
+
+/// Apache could not load a DLL: the module, or what a `LoadFile` names.
+fn cannot_load(evidence: &Evidence<'_>, file: &str, apache_says: &str) -> String {
+    let trial = evidence.trial;
+    let name = file.trim_matches('"').rsplit(['/', '\\']).next().unwrap_or(file);
+    if name != trial.file_name {
+        return format!("the LoadFile line names {name}, which cannot be loaded: {apache_says}");
+    }
+    let cause = match Facts::read(&trial.file) {
+        Ok(facts) => why_not_loaded(trial, &facts),
+        Err(not) if trial.host.arch.is_some() => Some(not.to_string()),
+        Err(_) => None,
+    };
+    match cause {
+        Some(cause) => format!("httpd cannot load {name}: {cause} (it says: {apache_says})"),
+        None => format!("httpd cannot load {name}: {apache_says}"),
+    }
+}
+
+fn why_not_loaded(trial: &Trial, facts: &Facts) -> Option<String> {
+    let host = &trial.host;
+    if let Some(machine) = host.machine()
+        && facts.machine != machine
+    {
+        let is = facts.machine;
+        return Some(format!("it is a {is} binary and this Apache is {machine}"));
+    }
+    let beside = |dll: &str| is_beside(&host.apache.folder.join("bin"), dll);
+    let load_file = host.load_file.as_deref().and_then(Utf8Path::file_name);
+    let load_file = load_file.filter(|_| !trial.setting.without_load_file);
+    let imported = facts.imports.iter().filter(|import| !import.delayed);
+    for dll in imported.map(|import| import.dll.as_str()) {
+        let python = dll.to_ascii_lowercase().starts_with("python");
+        if python && !beside(dll) && load_file.is_none_or(|named| !named.eq_ignore_ascii_case(dll)) {
+            let instead = load_file.map_or_else(String::new, |named| format!(", but {named}"));
+            return Some(format!(
+                "{dll} is not beside httpd.exe and no LoadFile names it{instead}"
+            ));
+        }
+    }
+    objection(trial)
+}
+
+fn is_beside(folder: &Utf8Path, dll: &str) -> bool {
+    let names = files::names(folder).unwrap_or_default();
+    names.iter().any(|name| name.eq_ignore_ascii_case(dll))
+}
+
+/// What an inspection objects to first, with the DLLs that the file really meets.
+fn objection(trial: &Trial) -> Option<String> {
+    let mut roots = Vec::new();
+    let apache = trial.host.apache.folder.join("bin");
+    let dlls = ["libhttpd.dll", "libapr-1.dll", "libaprutil-1.dll"].map(|name| apache.join(name));
+    for path in dlls.iter().chain(&trial.host.load_file) {
+        let name = path.file_name().unwrap_or_default();
+        let bytes = files::read(path).unwrap_or_default();
+        roots.extend(RootExports::from_dll(&bytes, name, name).map(Arc::new));
+    }
+    let context = Context { roots, mixing_allowed: true, newest_apache: None };
+    let expected = Expectation { module: trial.module.clone(), ..Expectation::nothing() };
+    let findings = inspect(&trial.file, &expected, &context).findings;
+    let first = findings.into_iter().find(|finding| finding.severity == Severity::Error);
+    first.map(|finding| finding.message)
+}
+
+fn no_symbol(evidence: &Evidence<'_>, symbol: &str) -> String {
+    let exported = Facts::read(&evidence.trial.file).ok().and_then(|facts| {
+        let first = facts.modules.first()?;
+        Some(format!("; it exports {}", first.symbol))
+    });
+    let more = exported.unwrap_or_else(|| ": it is no module of Apache".to_owned());
+    format!("the file exports no {symbol}, which the LoadModule line names{more}")
+}
+
+fn other_series(evidence: &Evidence<'_>) -> String {
+    let facts = Facts::read(&evidence.trial.file).ok();
+    let record = facts.and_then(|facts| facts.modules.iter().find_map(|module| module.record));
+    let apache = evidence.trial.host.apache.version.clone().unwrap_or_default();
+    match record.and_then(|record| Some((record.series()?, record.major))) {
+        Some((series, magic)) => format!(
+            "the module was built for Apache {} (its magic is {magic}) and this is Apache {apache}",
+            series.name
+        ),
+        None => format!("the module was built for another series of Apache than this {apache}"),
+    }
+}
+
+/// The status of the last child process that ended by itself, as a parent on Windows or Unix logs it.
+fn child_status(log: &str) -> Option<u32> {
+    log.lines().rev().find_map(|line| {
+        let number = |text: &str| {
+            let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse().ok()
+        };
+        if let Some((_, rest)) = line.split_once("exited with status ") {
+            return number(rest).filter(|status| *status != 0);
+        }
+        if line.contains("child pid") {
+            let (_, rest) = line.split_once("exit signal ")?;
+            let (_, rest) = rest.split_once('(')?;
+            return Some(128 + number(rest)?);
+        }
+        None
+    })
+}
+
+/// An exit code in words: on Windows those of the system, on Linux a signal above 128.
+fn ending(code: u32) -> String {
+    let words = match code {
+        0xc000_0005 => "an access violation: it used memory that is not its own",
+        0xc000_0135 => "a DLL was not found",
+        0xc000_0139 => "a DLL lacks a function that is imported from it",
+        0xc000_0142 => "the start of a DLL failed",
+        0xc000_007b => "a DLL is for another architecture",
+        0xc000_0409 => "it found its own stack or heap damaged, or gave up (abort)",
+        0xc000_00fd => "its stack overflowed",
+        0xc000_001d => "an instruction that this processor does not have",
+        3 | 134 => "it gave up (abort)",
+        139 => "a segmentation fault: it used memory that is not its own",
+        code if code < 256 => return format!("with exit code {code}"),
+        _ => "no common cause",
+    };
+    if code < 256 {
+        format!("with exit code {code}, {words}")
+    } else {
+        format!("in a crash, {code:#010x}: {words}")
+    }
+}
+
+fn syntax_error(said: &str) -> Option<String> {
+    let mut lines = said.lines().skip_while(|line| !line.contains("Syntax error on line"));
+    lines.next()?;
+    Some(lines.next()?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_told_in_words() {
+        assert!(ending(0xc000_0005).contains("0xc0000005: an access violation"));
+        assert_eq!(ending(1), "with exit code 1");
+        let log = "x AH00428: Parent: child process 192 exited with status 3221225477 -- Restarting.\n";
+        assert_eq!(child_status(log), Some(0xc000_0005));
+        let log = "AH00052: child pid 77 exit signal Segmentation fault (11), possible coredump";
+        assert_eq!(child_status(log), Some(139));
+        assert_eq!(child_status("Child process 292 exited successfully."), None);
+    }
+
+    #[test]
+    fn a_hang_is_placed() {
+        let say = |log| stuck(log, Duration::from_secs(9));
+        assert!(say("").contains("post_config"));
+        assert!(say("Parent: Created child process 5").contains("child_init"));
+        assert!(say("Child: Starting 25 worker threads.").contains("none answers"));
+    }
+}
