@@ -1,5 +1,6 @@
 //! The stages of a release, in order: this file is the way of the data as code.
 
+mod smoking;
 mod workshop;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::publish::directory::Directory;
 use crate::roots::Source;
 use crate::toolset::{self, Inputs};
 
+pub use smoking::SmokeRequest;
 pub use workshop::{ReleaseError, Workshop, WorkshopRequest};
 
 /// What somebody wants released.
@@ -40,6 +42,8 @@ pub struct Request {
     pub source: Option<Utf8PathBuf>,
     /// The runners, roots and caches.
     pub workshop: WorkshopRequest,
+    /// What is tried in a real Apache.
+    pub smoke: SmokeRequest,
     /// The folder that the release's own folder is made in.
     pub to: Utf8PathBuf,
     /// Whether a failure leaves the other jobs running.
@@ -79,6 +83,7 @@ async fn make(
     let (plan, source) = prepare(request, workshop, events, cancel)?;
     let names = Names::new(&plan.module, source.version.as_str());
     let place = Directory::prepare(&request.to, names.folder(), &names.manifest())?;
+    let running = smoking::installations(request)?;
 
     events.stage(Stage::Roots);
     workshop.open_roots(&plan, events, cancel)?;
@@ -94,11 +99,16 @@ async fn make(
     events.stage(Stage::Inspect);
     let proven = prove(&plan, results, workshop, events, cancel)?;
 
+    events.stage(Stage::Smoke);
+    let version = &source.version;
+    let seen =
+        smoking::smoke(request, &plan, version, &proven, &running, events, cancel).await?;
+
     events.stage(Stage::Package);
     let toolsets = workshop.toolsets_of(&plan);
     let roots = workshop.roots();
     let contents =
-        describe(Facts { plan: &plan, source: &source, roots, toolsets: &toolsets, proven });
+        describe(Facts { plan: &plan, source: &source, roots, toolsets: &toolsets, proven, seen });
     if let Some(files) = package::standing(&contents, place.folder(), workshop.digests()) {
         return Ok(published(events, place.folder().to_owned(), true, files.len()));
     }

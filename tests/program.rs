@@ -80,6 +80,11 @@ pub(crate) fn kit() -> Utf8PathBuf {
     files::canonical(&repository().join(".modfarm/kit")).expect("`make kit` makes the cross kit")
 }
 
+/// The Apache and the Pythons of the kit that can run.
+pub(crate) fn running_roots() -> Utf8PathBuf {
+    kit().join("run")
+}
+
 /// A folder like the repository: the matrix, its lock, and a runner with the cross kit.
 #[derive(Debug)]
 pub(crate) struct Site {
@@ -94,9 +99,31 @@ impl Site {
         for name in ["matrix.yaml", "matrix.lock"] {
             site.write(name, &read(&repository().join(name)));
         }
-        let runner = format!("connection: local\ntoolset: cross\nkit: {}\n", kit());
+        // What can be built against; see `running` for what can run.
+        for kind in ["apache", "python"] {
+            site.link(&kit().join(kind), &format!("kit/{kind}"));
+        }
+        let kit = site.folder.join("kit");
+        let runner = format!("connection: local\ntoolset: cross\nkit: {kit}\n");
         site.write("runners/cross.yaml", &runner);
         site
+    }
+
+    /// Adds the kit's Apache and Pythons that can run, and the template of Wine's prefixes, which all
+    /// tests share.
+    pub(crate) fn running(self) -> Self {
+        self.link(&running_roots(), "kit/run");
+        let wine = Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("wine");
+        files::create_dir_all(&wine).expect("a folder");
+        self.link(&wine, ".modfarm/wine");
+        self
+    }
+
+    /// Gives a folder a place here.
+    pub(crate) fn link(&self, folder: &Utf8Path, name: &str) {
+        let link = self.folder.join(name);
+        files::create_dir_all(files::parent(&link)).expect("a folder");
+        std::os::unix::fs::symlink(folder, link).expect("a link");
     }
 
     pub(crate) fn write(&self, path: &str, text: &str) {
@@ -249,8 +276,6 @@ pub(crate) fn sources(version: &str) -> Utf8PathBuf {
 pub(crate) fn site_with_source(version: &str) -> Site {
     let unpacked = sources(version);
     let site = Site::new();
-    files::create_dir_all(&site.folder.join(".modfarm/cache")).expect("a folder");
-    let link = site.folder.join(".modfarm/cache/unpacked");
-    std::os::unix::fs::symlink(files::parent(&unpacked), link).expect("a link");
+    site.link(files::parent(&unpacked), ".modfarm/cache/unpacked");
     site
 }

@@ -556,7 +556,7 @@ fn a_run_is_told_in_lines() {
 
     let events = site.run(&with(&QUICK, &["--format", "json"])).ended(0).events();
     let stages: Vec<&str> = events.iter().filter_map(|event| event["stage"].as_str()).collect();
-    assert_eq!(stages, ["preflight", "roots", "build", "inspect", "package"]);
+    assert_eq!(stages, ["preflight", "roots", "build", "inspect", "smoke", "package"]);
 
     let runs = files::names(&site.folder.join(".modfarm/runs")).expect("the runs");
     let logs = site.folder.join(".modfarm/runs").join(&runs[0]).join("logs");

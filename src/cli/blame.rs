@@ -6,15 +6,21 @@ use crate::publish::directory::DirectoryError;
 use crate::roots::SourceError;
 use crate::roots::archive::ArchiveError;
 use crate::roots::catalogue::CatalogueError;
+use crate::smoke::SmokeError;
 
 /// The exit code of an error: whose fault it is.
 pub(super) fn failure(error: ReleaseError) -> Failure {
     match error {
-        ReleaseError::Failed { .. } | ReleaseError::Refused { .. } => Failure::not_passed(error),
-        ReleaseError::Cancelled => Failure::interrupted(error),
+        ReleaseError::Failed { .. }
+        | ReleaseError::Refused { .. }
+        | ReleaseError::NotServed { .. } => Failure::not_passed(error),
+        ReleaseError::Cancelled | ReleaseError::Smoke(SmokeError::Cancelled) => {
+            Failure::interrupted(error)
+        }
         ReleaseError::Farm(_)
         | ReleaseError::Directory(DirectoryError::Busy { .. } | DirectoryError::File(_))
         | ReleaseError::File(_)
+        | ReleaseError::Smoke(_)
         | ReleaseError::NothingToBuild { .. }
         | ReleaseError::Source(SourceError::NotHad { .. } | SourceError::Process(_))
         | ReleaseError::Root(CatalogueError::Archive(ArchiveError::Http(_))) => {
@@ -24,6 +30,7 @@ pub(super) fn failure(error: ReleaseError) -> Failure {
         | ReleaseError::Source(_)
         | ReleaseError::Root(_)
         | ReleaseError::Lock(_)
+        | ReleaseError::Running(_)
         | ReleaseError::Directory(DirectoryError::Foreign { .. }) => {
             if refused_by_the_system(&error) {
                 Failure::environment(error)

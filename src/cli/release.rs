@@ -13,7 +13,7 @@ use super::selection::Selection;
 use super::site::Site;
 use crate::farm::journal::Journal;
 use crate::model::event::{Event, Events};
-use crate::pipeline::{self, Request};
+use crate::pipeline::{self, Request, SmokeRequest};
 use crate::report::{self, Json, Reporter, terminal};
 
 /// Build, prove and package a release into a folder
@@ -39,12 +39,46 @@ pub(super) struct Args {
     /// How long one job may run
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
     time_limit: u64,
+    #[command(flatten)]
+    smoke: Smoking,
     /// Show what would be built and written, and do neither
     #[arg(long)]
     dry_run: bool,
     /// How to show what happens: live on a terminal and plain lines in a pipe, or JSON lines
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+}
+
+/// What is tried in a real Apache, and with what.
+#[derive(Debug, clap::Args)]
+struct Smoking {
+    /// Do not start an Apache to try the files with
+    #[arg(long)]
+    no_smoke: bool,
+    /// Publish files that did not work in a real Apache as well, marked as such
+    #[arg(long, conflicts_with = "no_smoke")]
+    allow_failed_smoke: bool,
+    /// An Apache that can run, to try files with before the kit's: the folder that has bin/httpd.exe
+    #[arg(long, value_name = "DIR")]
+    smoke_apache: Vec<Utf8PathBuf>,
+    /// A Python that can run, to try files with before the kit's: the folder that has pythonXY.dll
+    #[arg(long, value_name = "DIR")]
+    smoke_python: Vec<Utf8PathBuf>,
+    /// How long an Apache has to start, and to answer each request
+    #[arg(long, value_name = "SECONDS", default_value_t = crate::smoke::PATIENCE.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3600))]
+    smoke_patience: u64,
+}
+
+impl Smoking {
+    fn request(self) -> SmokeRequest {
+        SmokeRequest {
+            wanted: !self.no_smoke,
+            allow_failed: self.allow_failed_smoke,
+            apaches: self.smoke_apache,
+            pythons: self.smoke_python,
+            patience: Duration::from_secs(self.smoke_patience),
+        }
+    }
 }
 
 /// How a run is shown.
@@ -69,6 +103,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         even_if_broken: wanted.even_if_broken,
         source: args.source,
         workshop: args.site.workshop(&matrix.file)?,
+        smoke: args.smoke.request(),
         to: args.to,
         keep_going: !args.fail_fast,
         limit: Duration::from_secs(args.time_limit),

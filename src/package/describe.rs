@@ -36,12 +36,14 @@ pub struct Facts<'a> {
     pub toolsets: &'a BTreeMap<String, Toolset>,
     /// The files, by cell.
     pub proven: BTreeMap<CellId, Proven>,
+    /// What was seen of the files, by cell.
+    pub seen: BTreeMap<CellId, Smoke>,
 }
 
 /// The contents of the release, its archives still to be made.
 #[must_use]
 pub fn describe(facts: Facts<'_>) -> Contents {
-    let Facts { plan, source, roots, toolsets, mut proven } = facts;
+    let Facts { plan, source, roots, toolsets, mut proven, mut seen } = facts;
     let mut modules = BTreeMap::new();
     let mut used = BTreeSet::new();
     let cells = plan
@@ -49,7 +51,8 @@ pub fn describe(facts: Facts<'_>) -> Contents {
         .iter()
         .map(|cell| {
             let proven = proven.remove(&cell.id);
-            let record = record(plan, cell, proven.as_ref(), roots);
+            let seen = seen.remove(&cell.id);
+            let record = record(plan, cell, proven.as_ref(), seen, roots);
             if let (Some(built), Some(proven)) = (&record.built, proven) {
                 used.extend([built.apache_root.clone(), built.python_root.clone()]);
                 modules.insert(built.path.clone(), proven.file);
@@ -80,11 +83,15 @@ fn record(
     plan: &Plan,
     cell: &PlannedCell,
     proven: Option<&Proven>,
+    seen: Option<Smoke>,
     roots: &BTreeMap<String, Root>,
 ) -> CellRecord {
     let id = &cell.id;
     let built = match (&cell.build, proven) {
-        (Build::By(by), Some(proven)) => Some(built_record(&plan.module, id, by, proven, roots)),
+        (Build::By(by), Some(proven)) => {
+            let seen = seen.unwrap_or_else(|| Smoke::NotRun { reason: "not tried".to_owned() });
+            Some(built_record(&plan.module, id, by, proven, seen, roots))
+        }
         _ => None,
     };
     let not_built = match &cell.build {
@@ -108,6 +115,7 @@ fn built_record(
     id: &CellId,
     by: &Assignment,
     proven: &Proven,
+    smoke: Smoke,
     roots: &BTreeMap<String, Root>,
 ) -> BuiltRecord {
     let mut warnings = by.warnings.clone();
@@ -129,9 +137,7 @@ fn built_record(
         python_root: by.python_root.clone(),
         warnings,
         findings: proven.file.findings().to_vec(),
-        smoke: Smoke::NotRun {
-            reason: "this version of modfarm does not start an Apache to try a module".to_owned(),
-        },
+        smoke,
     }
 }
 

@@ -4,6 +4,7 @@
 use super::built;
 use crate::model::cell::Verdict;
 use crate::model::manifest::{BuiltRecord, CellRecord, Manifest};
+use crate::model::smoke::Smoke;
 
 /// The text for the cells of a manifest.
 #[must_use]
@@ -75,8 +76,20 @@ fn cell_text(cell: &CellRecord, built: &BuiltRecord) -> String {
     if let Verdict::Unsupported { reason } = &cell.verdict {
         text += &format!("      UNSUPPORTED: {reason}\n");
     }
+    text += &format!("      {}\n", seen(&built.smoke));
     for warning in &built.warnings {
         text += &format!("      Note: {warning}\n");
     }
     text
+}
+
+/// What was seen of the file in a real Apache.
+fn seen(smoke: &Smoke) -> String {
+    match smoke {
+        Smoke::Served { by, .. } => {
+            format!("Seen to serve pages: {}; {}; {}", by.apache, by.python, by.system)
+        }
+        Smoke::Failed { check, .. } => format!("FAILED when it was tried, at: {check}"),
+        Smoke::NotRun { reason } => format!("Not tried in a running Apache: {reason}"),
+    }
 }

@@ -135,35 +135,68 @@ fn limits(manifest: &Manifest) -> String {
     section("Known limits", &text)
 }
 
-/// What was seen of the files in a real Apache: a line for each result, with the files it is of.
+/// What was seen of the files in a real Apache: a row an Apache build, a column a Python, and below what
+/// each word means.
 fn seen(manifest: &Manifest) -> String {
-    let mut results: Vec<(String, Vec<&CellRecord>)> = Vec::new();
+    let pythons: BTreeSet<_> = built(manifest).map(|(cell, _)| cell.python).collect();
+    let mut results: Vec<String> = Vec::new();
+    let mut rows: Vec<(String, BTreeMap<_, String>)> = Vec::new();
     for (cell, built) in built(manifest) {
-        let result = match &built.smoke {
-            Smoke::Served { by, checks } => format!(
-                "served pages in {} with {} on {}, {} checks",
+        let (word, meaning) = result(&built.smoke);
+        let known = results.iter().position(|known| *known == meaning);
+        let number = known.unwrap_or_else(|| {
+            results.push(meaning);
+            results.len() - 1
+        });
+        let label = cell.apache.to_string();
+        if rows.last().is_none_or(|(last, _)| *last != label) {
+            rows.push((label, BTreeMap::new()));
+        }
+        if let Some((_, row)) = rows.last_mut() {
+            row.insert(cell.python, format!("{word} ({})", number + 1));
+        }
+    }
+    let mut text = "| Apache build |".to_owned();
+    for python in &pythons {
+        text += &format!(" Python {python} |");
+    }
+    text += &format!("\n| --- |{}\n", " --- |".repeat(pythons.len()));
+    for (label, row) in &rows {
+        text += &format!("| `{label}` |");
+        for python in &pythons {
+            text += &format!(" {} |", row.get(python).map_or("", String::as_str));
+        }
+        text.push('\n');
+    }
+    text.push('\n');
+    for (number, meaning) in results.iter().enumerate() {
+        text += &format!("{}. {meaning}\n", number + 1);
+    }
+    section("Seen to work", &text)
+}
+
+/// A word for a table, and what it means.
+fn result(smoke: &Smoke) -> (&'static str, String) {
+    match smoke {
+        Smoke::Served { by, checks } => (
+            "served",
+            format!(
+                "Served pages: {}, with {}, on {} ({}).",
                 by.apache,
                 by.python,
                 by.system,
-                checks.len()
+                checks.join(", ")
             ),
-            Smoke::Failed { by, check, reason, .. } => format!(
-                "**failed** at `{check}` in {} with {} on {}: {reason}",
+        ),
+        Smoke::Failed { by, check, reason, .. } => (
+            "**failed**",
+            format!(
+                "**Failed** at *{check}*: {reason}. Tried by {}, with {}, on {}.",
                 by.apache, by.python, by.system
             ),
-            Smoke::NotRun { reason } => format!("not run: {reason}"),
-        };
-        match results.iter_mut().find(|(known, _)| *known == result) {
-            Some((_, cells)) => cells.push(cell),
-            None => results.push((result, vec![cell])),
-        }
+        ),
+        Smoke::NotRun { reason } => ("not run", format!("Not run: {reason}.")),
     }
-    let mut text = String::new();
-    for (result, cells) in results {
-        let ids: Vec<String> = cells.iter().map(|cell| format!("`{}`", cell.id)).collect();
-        text += &format!("- {result}: {}\n", ids.join(", "));
-    }
-    section("Seen to work", &text)
 }
 
 /// What some of the built cells have in common: their Apache builds, or, where that is all of them,

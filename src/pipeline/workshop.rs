@@ -19,7 +19,9 @@ use crate::plan::{Assignment, Build, Plan, PlanError};
 use crate::publish::directory::DirectoryError;
 use crate::roots::catalogue::{ApacheArgument, Catalogue, CatalogueError, PythonArgument};
 use crate::roots::lock::{LockError, LockFile};
+use crate::roots::running::RunningError;
 use crate::roots::{Root, RootError, Source, SourceError};
+use crate::smoke::SmokeError;
 use crate::sys::digests::DigestCache;
 use crate::sys::files::{self, FileError};
 
@@ -103,13 +105,41 @@ pub enum ReleaseError {
         /// The cells.
         cells: Vec<String>,
     },
+    /// Built files do not work.
+    #[error(
+        "{} did not pass in a real Apache: {}\nhint: nothing was published; configuration and logs are in {folder}; --allow-failed-smoke publishes all the same and says so",
+        cells_count(cells.len()), cells.join(", ")
+    )]
+    NotServed {
+        /// The cells.
+        cells: Vec<String>,
+        /// The folder with a folder of configuration and logs for each.
+        folder: Utf8PathBuf,
+    },
+    /// What was named to try files with is no installation.
+    #[error(transparent)]
+    Running(#[from] RunningError),
+    /// Files cannot be tried.
+    #[error(transparent)]
+    Smoke(#[from] SmokeError),
     /// Ended with Ctrl-C.
     #[error("interrupted\nhint: nothing was published; the next run continues from the cache")]
     Cancelled,
 }
 
+fn cells_count(cells: usize) -> String {
+    if cells == 1 { "1 cell".to_owned() } else { format!("{cells} cells") }
+}
+
 fn count(jobs: usize) -> String {
     if jobs == 1 { "1 job".to_owned() } else { format!("{jobs} jobs") }
+}
+
+impl ReleaseError {
+    /// modfarm does not find itself.
+    pub(super) fn own_program(source: std::io::Error) -> Self {
+        Self::Smoke(SmokeError::Start { program: "modfarm".into(), source })
+    }
 }
 
 impl From<RootError> for ReleaseError {

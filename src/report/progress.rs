@@ -52,22 +52,30 @@ impl Progress {
     }
 
     fn start(&mut self, job: &str, runner: &str) {
-        let style = ProgressStyle::with_template("{spinner:>10} {msg} {elapsed}")
-            .unwrap_or_else(|_| ProgressStyle::default_spinner());
-        let bar = self.bars.add(ProgressBar::new_spinner()).with_style(style);
-        bar.set_message(format!("{job} on {runner}"));
-        bar.enable_steady_tick(Duration::from_millis(120));
-        self.running.insert(job.to_owned(), bar);
+        self.show_running(job, format!("{job} on {runner}"));
         let expected = self.jobs.waiting.remove(job).flatten();
         self.jobs.started.insert(job.to_owned(), (Instant::now(), expected));
         self.show_left();
     }
 
-    fn finish_job(&mut self, job: &str, outcome: &JobOutcome) {
-        if let Some(bar) = self.running.remove(job) {
+    fn show_running(&mut self, what: &str, message: String) {
+        let style = ProgressStyle::with_template("{spinner:>10} {msg} {elapsed}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = self.bars.add(ProgressBar::new_spinner()).with_style(style);
+        bar.set_message(message);
+        bar.enable_steady_tick(Duration::from_millis(120));
+        self.running.insert(what.to_owned(), bar);
+    }
+
+    fn hide_running(&mut self, what: &str) {
+        if let Some(bar) = self.running.remove(what) {
             bar.finish_and_clear();
             self.bars.remove(&bar);
         }
+    }
+
+    fn finish_job(&mut self, job: &str, outcome: &JobOutcome) {
+        self.hide_running(job);
         self.jobs.waiting.remove(job);
         if let Some((started, _)) = self.jobs.started.remove(job)
             && *outcome == JobOutcome::Built
@@ -131,6 +139,10 @@ impl Reporter for Progress {
             }
             Event::JobStarted { job, runner } => self.start(job, runner),
             Event::JobFinished { job, outcome, .. } => self.finish_job(job, outcome),
+            Event::SmokeStarted { subject, .. } => {
+                self.show_running(subject, format!("{subject} in a real Apache"));
+            }
+            Event::SmokeFinished { subject, .. } => self.hide_running(subject),
             _ => {}
         }
     }

@@ -168,7 +168,10 @@ fn smoked(
             }
             ("Failed", Tone::Bad, text)
         }
-        Smoke::NotRun { reason } => ("Not run", Tone::Calm, format!("{subject}{more}: {reason}")),
+        Smoke::NotRun { reason } => {
+            let more = if cells > 1 { format!(" (+{})", cells - 1) } else { String::new() };
+            ("Not run", Tone::Calm, format!("{subject}{more}: {reason}"))
+        }
     }
 }
 

@@ -212,6 +212,14 @@ impl Wanted {
     }
 }
 
+impl ApacheArgument {
+    /// The folder that was named.
+    #[must_use]
+    pub fn folder(&self) -> &Utf8Path {
+        &self.folder
+    }
+}
+
 impl std::str::FromStr for ApacheArgument {
     type Err = String;
 

@@ -7,7 +7,6 @@ use super::server::SCRIPTS;
 use super::{System, Trial, checks};
 use crate::model::digest::{Digest, Sha256};
 use crate::model::smoke::Smoke;
-use crate::roots::running::Installation;
 use crate::sys::files::{self, FileError};
 
 const FORMAT_VERSION: u32 = 1;
@@ -55,11 +54,8 @@ impl Memory {
     }
 
     /// What a result depends on: the file and its claim, both installations, the system, the harness.
-    pub fn key(
-        trial: &Trial,
-        system: &System,
-        installations: [&Sha256; 2],
-    ) -> Sha256 {
+    #[must_use]
+    pub fn key(trial: &Trial, system: &System, installations: [Sha256; 2]) -> Sha256 {
         let checks: Vec<&str> = checks::list().map(|info| info.id).collect();
         let scripts = SCRIPTS.map(|text| Digest::of(text.as_bytes()).sha256);
         let text = format!(
@@ -97,12 +93,4 @@ impl Memory {
         let stored = Stored { format_version: FORMAT_VERSION, seen };
         files::write_atomic(&self.file, &serde_json::to_vec(&stored).unwrap_or_default())
     }
-}
-
-/// The fingerprints of two installations, for a key.
-pub fn fingerprints(
-    apache: &Installation,
-    python: &Installation,
-) -> Result<[Sha256; 2], FileError> {
-    Ok([apache.fingerprint()?, python.fingerprint()?])
 }
