@@ -11,7 +11,7 @@ DENY := $(TOOLS)/bin/cargo-deny
 DENY_VERSION := 0.20.2
 PEFILE_VERSION := 2024.8.26
 
-.PHONY: release test kit build check deny bench clean
+.PHONY: release test test-long kit build check deny bench clean
 
 release: build kit
 	target/release/modfarm release $(ARGS)
@@ -25,6 +25,10 @@ kit:
 
 test: kit check deny $(TOOLS)/python/pefile.py
 	MODFARM_TEST_PYTHONPATH=$(CURDIR)/$(TOOLS)/python $(CARGO) test --locked
+
+# What takes minutes: fifty Apaches one after the other, twenty at once.
+test-long: kit
+	$(CARGO) test --locked -- --ignored
 
 check:
 	$(CARGO) fmt --check

@@ -44,6 +44,7 @@ fn one_round(kept: &Kept, pythons: &[&str], round: usize) -> Round {
     let folder = fresh_folder("fan_out");
     let (state, to) = (folder.join("state"), folder.join("dist"));
     let mut command = release(&state, &to, pythons);
+    command.arg("--no-smoke");
     let whole = time(command.args(["--source", kept.source.as_str()]));
     let journal = inputs::journal(&state);
     let compile = stage(&journal, Stage::Inspect) - stage(&journal, Stage::Build);

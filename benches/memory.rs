@@ -36,6 +36,7 @@ fn main() {
     ];
     let (state, to) = (folder.join("state"), folder.join("dist"));
     let mut cold = release(&state, &to, pythons);
+    cold.arg("--no-smoke");
     cold.args(["--source", kept.source.as_str()]);
     most[4] = show("release, from nothing", &mut cold);
     files::remove_dir_all(&folder).expect("the files go");

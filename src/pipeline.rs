@@ -101,8 +101,7 @@ async fn make(
 
     events.stage(Stage::Smoke);
     let version = &source.version;
-    let seen =
-        smoking::smoke(request, &plan, version, &proven, &running, events, cancel).await?;
+    let seen = smoking::smoke(request, &plan, version, &proven, &running, events, cancel).await?;
 
     events.stage(Stage::Package);
     let toolsets = workshop.toolsets_of(&plan);

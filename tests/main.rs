@@ -14,4 +14,5 @@ mod made;
 mod plan;
 mod program;
 mod release;
+mod smoke;
 mod worker;

@@ -17,7 +17,7 @@ use crate::model::python::PythonTag;
 use crate::model::smoke::Smoke;
 use crate::model::version::Version;
 use crate::report::{self, Json, Reporter, findings, terminal};
-use crate::roots::running::{Installation, Installations, What};
+use crate::roots::running::{Installation, Installations};
 use crate::smoke::native::{self, NativeError};
 use crate::smoke::{Claim, Harness, Host, NotRun, Setting, SmokeError, System, Trial, checks};
 use crate::sys::files;
@@ -99,7 +99,9 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let (events, heard) = Events::stream();
     let listener = std::thread::spawn(move || {
         let mut reporter = reporter;
-        heard.into_iter().for_each(|event| reporter.event(&event));
+        for event in heard {
+            reporter.event(&event);
+        }
         reporter.finish();
     });
     let result = super::asynchronously(async {
@@ -144,71 +146,77 @@ fn trial(
     system: &System,
     folder: Utf8PathBuf,
 ) -> Result<Trial, Failure> {
-    let file = files::read_limited(path, 256 << 20).map_err(Failure::bad_input)?;
-    let facts = Facts::read(&file).map_err(|not| {
-        Failure::bad_input(format!("{path}: {not}\nhint: {}", not.hint()))
-    })?;
+    let file = files::read_limited(path, LARGEST_FILE).map_err(Failure::bad_input)?;
+    let facts = Facts::read(&file)
+        .map_err(|not| Failure::bad_input(format!("{path}: {not}\nhint: {}", not.hint())))?;
     let whole = camino::absolute_utf8(path).unwrap_or_else(|_| path.to_owned());
     let expected = match &args.cell {
         Some(cell) => Expectation::of_cell(cell, "mod_wsgi"),
         None => Expectation::of_path(whole.as_str()),
     };
     let tag = expected.python.or_else(|| imported_python(&facts));
-    let arch = match expected.machine.unwrap_or(facts.machine) {
-        Machine::I386 => Arch::Win32,
-        _ => Arch::Win64,
-    };
     let known = installations()?;
-    let apache = match &args.apache {
-        Some(folder) => given(Installation::apache(folder, GIVEN))?,
-        None => {
-            let label = expected.apache.as_ref();
-            let found = label.map_or_else(|| known.any_apache(arch), |label| known.apache(label));
-            let series = label.map_or_else(usual_series, |label| label.series.clone());
-            found.cloned().ok_or_else(|| missing(&NotRun::NoApache { series, arch }))?
-        }
-    };
-    let python = match &args.python {
-        Some(folder) => given(Installation::python(folder, GIVEN))?,
-        None => {
-            let tag = tag.ok_or_else(|| {
-                Failure::bad_input(format!("{path} does not say which Python it is for\nhint: name one with --python"))
-            })?;
-            let found = known.python(tag, apache.arch).cloned();
-            found.ok_or_else(|| missing(&NotRun::NoPython { tag, arch: apache.arch }))?
-        }
-    };
+    let apache = apache_for(args, &expected, &facts, &known)?;
+    let python = python_for(args, tag, apache.arch, &known, path)?;
     system.runs(apache.arch).map_err(Failure::environment)?;
     let name = path.file_name().unwrap_or("module.so");
-    let python_of_root = match &python.what {
-        What::Python(tag) => Some(*tag),
-        What::Apache(_) => None,
-    };
     Ok(Trial {
         folder: folder.join(name),
         file_name: name.to_owned(),
         module: expected.module,
-        claim: Claim { version: args.module_version.clone(), python: tag.or(python_of_root) },
+        claim: Claim { version: args.module_version.clone(), python: tag },
         host: Host::of(&apache, &python),
         setting: Setting::default(),
         file: file.into(),
     })
 }
 
-const GIVEN: &str = "a directory";
-
-fn given<E: ToString>(found: Result<Installation, E>) -> Result<Installation, Failure> {
-    found.map_err(Failure::bad_input)
+/// The Apache that was named, or the one of a kit that the file is for.
+fn apache_for(
+    args: &Args,
+    expected: &Expectation,
+    facts: &Facts,
+    known: &Installations,
+) -> Result<Installation, Failure> {
+    if let Some(folder) = &args.apache {
+        return Installation::apache(folder, GIVEN).map_err(Failure::bad_input);
+    }
+    let arch = match expected.machine.unwrap_or(facts.machine) {
+        Machine::I386 => Arch::Win32,
+        _ => Arch::Win64,
+    };
+    let label = expected.apache.as_ref();
+    let found = label.map_or_else(|| known.any_apache(arch), |label| known.apache(label));
+    let why = label.map_or(NotRun::NoApacheAtAll { arch }, NotRun::no_apache);
+    found.cloned().ok_or_else(|| missing(&why))
 }
+
+/// The Python that was named, or the one of a kit that the file is for.
+fn python_for(
+    args: &Args,
+    tag: Option<PythonTag>,
+    arch: Arch,
+    known: &Installations,
+    path: &Utf8Path,
+) -> Result<Installation, Failure> {
+    if let Some(folder) = &args.python {
+        return Installation::python(folder, GIVEN).map_err(Failure::bad_input);
+    }
+    let tag = tag.ok_or_else(|| {
+        let says = format!("{path} does not say which Python it is for");
+        Failure::bad_input(format!("{says}\nhint: name one with --python"))
+    })?;
+    let found = known.python(tag, arch).cloned();
+    found.ok_or_else(|| missing(&NotRun::NoPython { tag, arch }))
+}
+
+const GIVEN: &str = "a directory";
+const LARGEST_FILE: u64 = 256 << 20;
 
 fn missing(why: &NotRun) -> Failure {
     Failure::environment(format!(
         "{why}\nhint: name one with --apache and --python, or run runners/cross/setup"
     ))
-}
-
-fn usual_series() -> Version {
-    "2.4".parse().unwrap_or_else(|_| unreachable!("2.4 is a version"))
 }
 
 fn imported_python(facts: &Facts) -> Option<PythonTag> {

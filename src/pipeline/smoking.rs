@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{ReleaseError, Request};
+use crate::model::arch::Arch;
 use crate::model::cell::{CellId, Verdict};
 use crate::model::digest::Sha256;
 use crate::model::event::{Event, Events};
@@ -19,7 +20,7 @@ use crate::plan::Plan;
 use crate::roots::running::{Installation, Installations, RunningError};
 use crate::smoke::memory::Memory;
 use crate::smoke::{Claim, Harness, Host, NotRun, Seen, Setting, SmokeError, System, Trial};
-use crate::sys::files;
+use crate::sys::files::{self, FileError};
 use crate::sys::guarded;
 
 /// What somebody wants seen.
@@ -60,7 +61,10 @@ pub(super) fn installations(request: &Request) -> Result<Installations, RunningE
         all.add(Installation::python(folder, GIVEN)?);
     }
     for given in &request.workshop.apaches {
-        Installation::apache(given.folder(), GIVEN).into_iter().for_each(|found| all.add(found));
+        // One that cannot run is for building against alone.
+        if let Ok(found) = Installation::apache(given.folder(), GIVEN) {
+            all.add(found);
+        }
     }
     for runner in &request.workshop.runners {
         runner.kit.iter().for_each(|kit| all.add_kit(kit));
@@ -78,59 +82,83 @@ pub(super) async fn smoke(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<BTreeMap<CellId, Smoke>, ReleaseError> {
+    let state = &request.workshop.state;
     let mut results = Results { events, seen: BTreeMap::new(), not_run: BTreeMap::new() };
-    let memory_file = request.workshop.state.join("smoked.json");
-    let mut memory = Memory::load(&memory_file);
-    let mut system = None;
-    let mut fingerprints = BTreeMap::new();
+    let mut memory = Memory::load(&state.join("smoked.json"));
+    let mut systems = Systems { prefixes: state.join("wine"), found: None };
+    let mut fingerprints = Fingerprints::default();
     let mut wanted = Vec::new();
     for group in groups(proven, known) {
-        let (apache, python) = match group.pair(request.smoke.wanted) {
-            Ok(pair) => pair,
-            Err(why) => {
-                results.not_run(&group.cells, why);
-                continue;
-            }
-        };
-        let system = system.get_or_insert_with(|| {
-            System::for_windows_programs(&request.workshop.state.join("wine"))
+        let usable = group.pair(request.smoke.wanted).and_then(|(apache, python)| {
+            let system = systems.running(apache.arch)?;
+            Ok((apache, python, system))
         });
-        let usable = system.clone().and_then(|system| system.runs(apache.arch).map(|()| system));
-        let system = match usable {
-            Ok(system) => system,
+        let (apache, python, system) = match usable {
+            Ok(usable) => usable,
             Err(why) => {
-                results.not_run(&group.cells, why);
+                results.not_run(&group.cells, &why);
                 continue;
             }
         };
         let trial = trial(request, plan, version, &group, &apache, &python);
-        let mut fingerprint = |found: &Installation| -> Result<Sha256, ReleaseError> {
-            if let Some(known) = fingerprints.get(&found.folder) {
-                return Ok(*known);
-            }
-            let taken = found.fingerprint()?;
-            fingerprints.insert(found.folder.clone(), taken);
-            Ok(taken)
-        };
-        let installations = [fingerprint(&apache)?, fingerprint(&python)?];
+        let installations = [fingerprints.of(&apache)?, fingerprints.of(&python)?];
         let key = Memory::key(&trial, &system, installations);
         match memory.recall(&key) {
             Some(result) => results.add(&group.cells, result.clone(), true, Duration::ZERO),
-            None => wanted.push((key, group.cells, trial, system)),
+            None => wanted.push(Wanted { key, cells: group.cells, trial, system }),
         }
     }
-    run(request, wanted, &mut results, &mut memory, cancel).await?;
-    results.tell_not_run();
+    let tried = run(request, wanted, &mut results, &mut memory, cancel).await;
     if let Err(error) = memory.save() {
         tracing::warn!(%error, "what was seen is not remembered");
     }
+    tried?;
+    results.tell_not_run();
     judge(request, plan, results.seen)
+}
+
+/// What runs an Apache here, looked for when it is first needed.
+struct Systems {
+    prefixes: Utf8PathBuf,
+    found: Option<Result<System, NotRun>>,
+}
+
+impl Systems {
+    fn running(&mut self, arch: Arch) -> Result<System, NotRun> {
+        let look = || System::for_windows_programs(&self.prefixes);
+        let system = self.found.get_or_insert_with(look).clone()?;
+        system.runs(arch)?;
+        Ok(system)
+    }
+}
+
+/// The state of each installation, looked at once.
+#[derive(Default)]
+struct Fingerprints(BTreeMap<Utf8PathBuf, Sha256>);
+
+impl Fingerprints {
+    fn of(&mut self, found: &Installation) -> Result<Sha256, FileError> {
+        if let Some(known) = self.0.get(&found.folder) {
+            return Ok(*known);
+        }
+        let taken = found.fingerprint()?;
+        self.0.insert(found.folder.clone(), taken);
+        Ok(taken)
+    }
+}
+
+/// A trial to run.
+struct Wanted {
+    key: Sha256,
+    cells: Vec<CellId>,
+    trial: Trial,
+    system: System,
 }
 
 /// Runs the trials, so many at a time as jobs.
 async fn run(
     request: &Request,
-    wanted: Vec<(Sha256, Vec<CellId>, Trial, System)>,
+    wanted: Vec<Wanted>,
     results: &mut Results<'_>,
     memory: &mut Memory,
     cancel: &CancellationToken,
@@ -145,10 +173,11 @@ async fn run(
     loop {
         while running.len() < slots
             && error.is_none()
-            && let Some((key, cells, trial, system)) = wanted.next()
+            && let Some(Wanted { key, cells, trial, system }) = wanted.next()
         {
             results.started(&cells);
-            let (harness, cancel) = (Harness { own: own.clone(), system, patience }, cancel.clone());
+            let (harness, cancel) =
+                (Harness { own: own.clone(), system, patience }, cancel.clone());
             running.spawn(async move { (key, cells, harness.try_file(&trial, &cancel).await) });
         }
         // None is dropped before its end: each ends its Apache itself.
@@ -191,7 +220,8 @@ fn groups(proven: &BTreeMap<CellId, Proven>, known: &Installations) -> Vec<Group
     for (cell, proven) in proven {
         let apache = known.apache(&cell.apache).cloned();
         let python = known.python(cell.python, cell.apache.arch).cloned();
-        let folder = |found: &Option<Installation>| found.as_ref().map(|found| found.folder.clone());
+        let folder =
+            |found: &Option<Installation>| found.as_ref().map(|found| found.folder.clone());
         let key = (proven.file.digest().sha256, folder(&apache), folder(&python), cell.python);
         let at = *places.entry(key).or_insert_with(|| {
             let file = proven.file.bytes().clone();
@@ -263,7 +293,7 @@ impl Results<'_> {
         self.seen.extend(cells.iter().map(|cell| (cell.clone(), result.clone())));
     }
 
-    fn not_run(&mut self, cells: &[CellId], why: NotRun) {
+    fn not_run(&mut self, cells: &[CellId], why: &NotRun) {
         self.not_run.entry(why.to_string()).or_default().extend_from_slice(cells);
     }
 

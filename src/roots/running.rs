@@ -48,7 +48,9 @@ pub enum What {
 #[derive(Debug, thiserror::Error)]
 pub enum RunningError {
     /// What it is known by is missing.
-    #[error("{path} holds no {what} that can run: {looked_for} is not there\nhint: name the folder of the installation, the one that holds {looked_for}")]
+    #[error(
+        "{path} holds no {what} that can run: {looked_for} is not there\nhint: name the folder of the installation, the one that holds {looked_for}"
+    )]
     Missing {
         /// The folder.
         path: Utf8PathBuf,
@@ -78,8 +80,9 @@ impl Installation {
         }
         let folder = files::canonical(folder)?;
         let version = said_version(&folder);
-        let series = version.as_ref().map(series).unwrap_or(USUAL_SERIES.to_owned());
-        let series = series.parse().map_err(|_| RunningError::OtherMachine { path: program.clone() })?;
+        let series = version.as_ref().map_or(USUAL_SERIES.to_owned(), series);
+        let series =
+            series.parse().map_err(|_| RunningError::OtherMachine { path: program.clone() })?;
         let (what, arch) = (What::Apache(series), arch_of(&program)?);
         Ok(Self { what, arch, folder, version, origin: origin.to_owned() })
     }

@@ -26,6 +26,15 @@ pub(super) struct Evidence<'a> {
     pub(super) exit: Option<i32>,
 }
 
+/// How Pythons, and `mod_wsgi` for them, say that there is no library.
+const NO_ENCODINGS: [&str; 3] = [
+    "No module named 'encodings'",
+    "No module named encodings",
+    "Failed to import encodings module",
+];
+
+const CHILD: &str = "httpd starts, and its child process, which runs the module,";
+
 const IN_USE: &str = "the port is in use";
 
 /// Whether another port would help.
@@ -50,21 +59,27 @@ pub(super) fn likely(evidence: &Evidence<'_>) -> Option<String> {
     if has("is garbled") || has("is not compatible with this version of Apache") {
         return Some(other_series(evidence));
     }
-    if has("No module named 'encodings'") || has("No module named encodings") {
+    if NO_ENCODINGS.iter().any(|words| has(words)) {
         return Some(
             "Python does not find its library (No module named 'encodings'): WSGIPythonHome does not \
              name the folder of a Python of this version"
                 .to_owned(),
         );
     }
-    if let Some(said) = between(&text, "Fatal Python error: ", "\n") {
-        return Some(format!("Python gave up: {}", said.trim()));
+    for words in
+        ["Fatal Python error: ", "Python interpreter configuration failed in embedded mode: "]
+    {
+        if let Some(said) = between(&text, words, "\n") {
+            return Some(format!("Python does not start: {}", said.trim()));
+        }
     }
-    if let Some(status) = child_status(evidence.log) {
-        return Some(format!(
-            "httpd starts, and its child process, which runs the module, ends {}",
-            ending(status)
-        ));
+    // A debugger that Wine starts, or the system's, may come between a crash and its status.
+    let fault = has("Unhandled page fault").then_some(0xc000_0005);
+    if let Some(status) = child_status(evidence.log).or(fault) {
+        return Some(format!("{CHILD} ends {}", ending(status)));
+    }
+    if has("create child process failed") {
+        return Some(format!("{CHILD} ends before it is ready"));
     }
     if let Some(line) = syntax_error(evidence.said) {
         return Some(format!("httpd refuses its configuration: {line}"));
@@ -129,7 +144,8 @@ fn why_not_loaded(trial: &Trial, facts: &Facts) -> Option<String> {
     let imported = facts.imports.iter().filter(|import| !import.delayed);
     for dll in imported.map(|import| import.dll.as_str()) {
         let python = dll.to_ascii_lowercase().starts_with("python");
-        if python && !beside(dll) && load_file.is_none_or(|named| !named.eq_ignore_ascii_case(dll)) {
+        if python && !beside(dll) && load_file.is_none_or(|named| !named.eq_ignore_ascii_case(dll))
+        {
             let instead = load_file.map_or_else(String::new, |named| format!(", but {named}"));
             return Some(format!(
                 "{dll} is not beside httpd.exe and no LoadFile names it{instead}"
@@ -239,7 +255,8 @@ mod tests {
     fn an_end_is_told_in_words() {
         assert!(ending(0xc000_0005).contains("0xc0000005: an access violation"));
         assert_eq!(ending(1), "with exit code 1");
-        let log = "x AH00428: Parent: child process 192 exited with status 3221225477 -- Restarting.\n";
+        let log =
+            "x AH00428: Parent: child process 192 exited with status 3221225477 -- Restarting.\n";
         assert_eq!(child_status(log), Some(0xc000_0005));
         let log = "AH00052: child pid 77 exit signal Segmentation fault (11), possible coredump";
         assert_eq!(child_status(log), Some(139));

@@ -52,9 +52,12 @@ fn numbers_hidden(line: &str) -> String {
             text.push(' ');
         }
         let previous = text.trim_end().rsplit(' ').next().unwrap_or_default();
-        let is_id = ["process", "Child:", "pid", "Child", "thread"].contains(&previous)
-            && word.starts_with(|first: char| first.is_ascii_digit());
-        if is_id || word.trim_start_matches(['<', '(']).starts_with("0x") {
+        let bare = word.trim_matches(['<', '(', ')', ',', '.', ':']);
+        let named = ["process", "Child:", "pid", "Child", "thread", "address"];
+        let is_id = named.contains(&previous.trim_start_matches('('))
+            && !bare.is_empty()
+            && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_id || bare.starts_with("0x") || bare.starts_with("pid=") {
             text.push('…');
         } else {
             text.push_str(word);

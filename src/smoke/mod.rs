@@ -159,7 +159,7 @@ impl Harness {
             seat = self.system.seat(&self.own) => seat?,
             () = cancel.cancelled() => return Err(SmokeError::Cancelled),
         };
-        let mut server = Server::start(self, trial, seat).await?;
+        let mut server = Server::start(self, trial, seat)?;
         let result = tokio::select! {
             result = checks::run(&mut server) => Ok(result),
             () = cancel.cancelled() => Err(SmokeError::Cancelled),

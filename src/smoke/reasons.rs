@@ -20,6 +20,12 @@ pub enum NotRun {
         /// Its architecture.
         arch: Arch,
     },
+    /// No Apache of any series.
+    #[error("no Apache for {arch} to run is at hand")]
+    NoApacheAtAll {
+        /// The file's architecture.
+        arch: Arch,
+    },
     /// No such Python.
     #[error("no Python {tag} for {arch} to run is at hand")]
     NoPython {

@@ -50,11 +50,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts it; whether it serves is for the checks to say.
-    pub(super) async fn start(
-        harness: &Harness,
-        trial: &Trial,
-        seat: Seat,
-    ) -> Result<Self, SmokeError> {
+    pub(super) fn start(harness: &Harness, trial: &Trial, seat: Seat) -> Result<Self, SmokeError> {
         files::remove_dir_all(&trial.folder)?;
         files::create_dir_all(&trial.folder.join("logs"))?;
         let folder = files::canonical(&trial.folder)?;
@@ -100,7 +96,11 @@ impl Server {
     }
 
     /// Asks without a word on why there is no answer.
-    pub(super) async fn try_to_get(&self, path: &str, patience: Duration) -> Result<Answer, NoAnswer> {
+    pub(super) async fn try_to_get(
+        &self,
+        path: &str,
+        patience: Duration,
+    ) -> Result<Answer, NoAnswer> {
         ask::ask(self.port, path, None, patience).await
     }
 
@@ -205,8 +205,11 @@ impl Server {
     /// The end of what it logged and said, without what differs between two runs.
     pub(super) fn told(&self) -> String {
         let host = &self.trial.host;
-        let folders =
-            [(&self.folder, "RUN"), (&host.apache.folder, "APACHE"), (&host.python.folder, "PYTHON")];
+        let folders = [
+            (&self.folder, "RUN"),
+            (&host.apache.folder, "APACHE"),
+            (&host.python.folder, "PYTHON"),
+        ];
         let mut names = vec![(format!("127.0.0.1:{}", self.port), "127.0.0.1:PORT")];
         for (folder, name) in folders {
             let spelled = self.seat.spell(folder);

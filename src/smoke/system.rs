@@ -47,7 +47,8 @@ impl System {
             let mut ver = std::process::Command::new("cmd");
             let said = process::capture(ver.args(["/c", "ver"])).unwrap_or_default();
             let number = said.split_once("[Version ").and_then(|(_, rest)| rest.split_once(']'));
-            let name = number.map_or("Windows".to_owned(), |(number, _)| format!("Windows {number}"));
+            let name =
+                number.map_or("Windows".to_owned(), |(number, _)| format!("Windows {number}"));
             Ok(Self(Kind::Windows { name }))
         }
         #[cfg(not(windows))]
@@ -143,7 +144,12 @@ impl Seat {
 
     /// The command that sends a signal to the Apache of this process id, with the Python at hand; `None`
     /// where the system itself does it.
-    pub(super) fn signal(&self, signal: Signal, pid: u32, python: &Utf8Path) -> Option<Vec<String>> {
+    pub(super) fn signal(
+        &self,
+        signal: Signal,
+        pid: u32,
+        python: &Utf8Path,
+    ) -> Option<Vec<String>> {
         if self.system.is_linux() {
             return None;
         }

@@ -51,7 +51,9 @@ impl Wine {
         let said = process::capture(std::process::Command::new(&loader).arg("--version")).ok()?;
         let version = said.lines().find_map(|line| line.trim().strip_prefix("wine-"))?;
         let runs_32_bit = files::exists(&Utf8Path::new(DEBIAN).join("wine"))
-            || LIBRARIES.iter().any(|folder| files::is_dir(&Utf8Path::new(folder).join("i386-unix")));
+            || LIBRARIES
+                .iter()
+                .any(|folder| files::is_dir(&Utf8Path::new(folder).join("i386-unix")));
         Some(Self { loader, name: format!("Wine {version}"), runs_32_bit })
     }
 
@@ -89,7 +91,9 @@ impl Prefix {
                 return Ok(Self { folder: prefix, _lock: lock });
             }
         }
-        Err(SmokeError::Wine { reason: format!("all {MOST_PREFIXES} prefixes in {folder} are in use") })
+        Err(SmokeError::Wine {
+            reason: format!("all {MOST_PREFIXES} prefixes in {folder} are in use"),
+        })
     }
 
     /// What Wine needs to know. No display, no downloads, no words of its own.

@@ -82,9 +82,8 @@ impl Guarded {
 /// This very program, to be the guard.
 pub fn own_program() -> io::Result<Utf8PathBuf> {
     let path = std::env::current_exe()?;
-    Utf8PathBuf::from_path_buf(path).map_err(|path| {
-        io::Error::other(format!("my own path {} is not Unicode", path.display()))
-    })
+    Utf8PathBuf::from_path_buf(path)
+        .map_err(|path| io::Error::other(format!("my own path {} is not Unicode", path.display())))
 }
 
 /// The command below a guard, which ends everything when its standard input does.

@@ -28,7 +28,9 @@ async fn check(server: &mut Server) -> Result<(), String> {
             return server.json("/about").await.map(drop);
         }
         if asked.elapsed() > LAG {
-            return Err("the traceback of an application that raises is not in the error log".into());
+            return Err(
+                "the traceback of an application that raises is not in the error log".into()
+            );
         }
         tokio::time::sleep(LOOK).await;
     }

@@ -5,11 +5,10 @@ use std::time::Instant;
 use super::{Check, Server};
 use crate::smoke::server::LOOK;
 
-pub(super) static CHECK: Check = Check::new(
-    "reload",
-    "a .wsgi file that changes is served as it then is",
-    |server| Box::pin(check(server)),
-);
+pub(super) static CHECK: Check =
+    Check::new("reload", "a .wsgi file that changes is served as it then is", |server| {
+        Box::pin(check(server))
+    });
 
 async fn check(server: &mut Server) -> Result<(), String> {
     let first = server.get("/reload").await?;

@@ -6,11 +6,10 @@ use serde_json::json;
 use super::{Check, Server};
 use crate::model::digest::Digest;
 
-pub(super) static CHECK: Check = Check::new(
-    "upload",
-    "a POST of 3 MB arrives with the digest it was sent with",
-    |server| Box::pin(check(server)),
-);
+pub(super) static CHECK: Check =
+    Check::new("upload", "a POST of 3 MB arrives with the digest it was sent with", |server| {
+        Box::pin(check(server))
+    });
 
 const SIZE: usize = 3_000_000;
 

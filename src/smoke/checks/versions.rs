@@ -65,7 +65,9 @@ fn bitness(arch: Option<Arch>, about: &Value) -> Result<(), String> {
     if bits == wanted && largest == (1 << (wanted - 1)) - 1 {
         return Ok(());
     }
-    Err(format!("Python has {bits} bit (sys.maxsize is {largest}), and the file is for {wanted} bit"))
+    Err(format!(
+        "Python has {bits} bit (sys.maxsize is {largest}), and the file is for {wanted} bit"
+    ))
 }
 
 fn free_threading(claimed: Option<bool>, about: &Value) -> Result<(), String> {
