@@ -76,10 +76,10 @@ pub(super) fn likely(evidence: &Evidence<'_>) -> Option<String> {
     // A debugger that Wine starts, or the system's, may come between a crash and its status.
     let fault = has("Unhandled page fault").then_some(0xc000_0005);
     if let Some(status) = child_status(evidence.log).or(fault) {
-        return Some(format!("{CHILD} ends {}", ending(status)));
+        return Some(format!("{CHILD} ends {}{}", ending(status), other_headers(evidence)));
     }
     if has("create child process failed") {
-        return Some(format!("{CHILD} ends before it is ready"));
+        return Some(format!("{CHILD} ends before it is ready{}", other_headers(evidence)));
     }
     if let Some(line) = syntax_error(evidence.said) {
         return Some(format!("httpd refuses its configuration: {line}"));
@@ -100,6 +100,16 @@ pub(super) fn stuck(log: &str, patience: Duration) -> String {
          (post_config) does not return"
     };
     format!("httpd runs and serves nothing within {seconds} s; {doing}")
+}
+
+/// Where the module was compiled for another Python than the one it meets, that is why.
+fn other_headers(evidence: &Evidence<'_>) -> String {
+    let compiled = between(evidence.log, " Python/", " ").unwrap_or_default();
+    let meets = evidence.trial.host.python.version.as_deref().unwrap_or_default();
+    if compiled.is_empty() || meets == compiled || meets.starts_with(&format!("{compiled}.")) {
+        return String::new();
+    }
+    format!("; it was compiled with the headers of Python {compiled} and meets Python {meets}")
 }
 
 /// The words after the last colon of "Cannot load X into server: …".
@@ -146,7 +156,7 @@ fn why_not_loaded(trial: &Trial, facts: &Facts) -> Option<String> {
         let python = dll.to_ascii_lowercase().starts_with("python");
         if python && !beside(dll) && load_file.is_none_or(|named| !named.eq_ignore_ascii_case(dll))
         {
-            let instead = load_file.map_or_else(String::new, |named| format!(", but {named}"));
+            let instead = load_file.map_or_else(String::new, |named| format!("; it names {named}"));
             return Some(format!(
                 "{dll} is not beside httpd.exe and no LoadFile names it{instead}"
             ));
