@@ -279,6 +279,29 @@ fn a_file_that_fails_fails_the_release_unless_that_is_allowed() {
     nothing_is_left(&site.folder);
 }
 
+/// An unsupported cell is published whatever is seen of it, and what is seen is said.
+#[test]
+fn an_unsupported_cell_that_fails_is_recorded() {
+    let site = Site::new().running();
+    bad_source(&site.folder.join("src"), "*(volatile int *) 0 = 0;", "");
+    let exception = "exceptions:\n  - apache: Apache24-win64-VS17\n    python: \"3.13\"\n    \
+                     verdict: unsupported\n    reason: \"a test says so\"\n";
+    site.edit("matrix.yaml", "exceptions:\n", exception);
+    let only = format!("{LABEL}/py313-VC14");
+    let ran = site.run(&["release", "--source", "src", "--only", &only]).ended(0);
+    assert!(
+        ran.stderr.contains("    Failed Apache24-win64-VS17/py313-VC14: start: "),
+        "{}",
+        ran.stderr
+    );
+    let manifest = json(&site.folder.join(MANIFEST));
+    let cells = manifest["cells"].as_array().expect("cells");
+    let cell = cells.iter().find(|cell| cell["id"] == only.as_str()).expect("the cell");
+    assert_eq!(cell["verdict"]["verdict"], "unsupported");
+    assert_eq!(cell["built"]["smoke"]["result"], "failed");
+    nothing_is_left(&site.folder);
+}
+
 /// A module of few lines, which knows the directives of a configuration and does one bad thing.
 fn bad_source(folder: &Utf8Path, in_child: &str, in_parent: &str) {
     let text = include_str!("made/bad_module.c")

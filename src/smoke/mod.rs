@@ -13,6 +13,7 @@ mod reasons;
 mod said;
 mod server;
 mod system;
+#[cfg_attr(windows, allow(dead_code, reason = "Windows needs none"))]
 mod wine;
 
 use std::io;

@@ -169,3 +169,18 @@ impl Seat {
         Some(self.command(&python.join("python.exe"), &arguments))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wine_of_64_bit_does_not_run_32_bit_programs() {
+        let wine =
+            Wine { loader: "/no/wine64".into(), name: "Wine 8.0".to_owned(), runs_32_bit: false };
+        let system = System(Kind::Wine { wine, prefixes: "prefixes".into() });
+        assert_eq!(system.runs(Arch::Win64), Ok(()));
+        let why = system.runs(Arch::Win32).unwrap_err();
+        assert_eq!(why.to_string(), "no 32-bit Wine on this machine");
+    }
+}

@@ -37,7 +37,7 @@ const MOST_PREFIXES: usize = 256;
 /// Wine on this machine.
 #[derive(Clone, Debug)]
 pub(super) struct Wine {
-    loader: Utf8PathBuf,
+    pub(super) loader: Utf8PathBuf,
     /// `Wine 8.0 (Debian 8.0~repack-4)`.
     pub(super) name: String,
     /// Whether it runs 32 bit programs.
@@ -227,9 +227,17 @@ fn lay_out(template: &Utf8Path, prefix: &Utf8Path) -> Result<(), FileError> {
     link(Utf8Path::new("/"), &prefix.join("dosdevices/z:"))
 }
 
-/// Debian's Wine keeps its server's socket in a folder `/tmp/wine-XXXXXX` that the prefix names, and
-/// leaves it there when it is ended without a word.
+/// Wine keeps its server's socket in a folder `/tmp/.wine-UID/server-DEVICE-INODE`, of the prefix, and
+/// Debian's in a folder `/tmp/wine-XXXXXX`, which the prefix names. A server that is ended without a word
+/// leaves it there.
 fn forget_server(prefix: &Utf8Path) {
+    #[cfg(unix)]
+    if let Ok(metadata) = files::metadata(prefix) {
+        use std::os::unix::fs::MetadataExt as _;
+        let server = format!("server-{:x}-{:x}", metadata.dev(), metadata.ino());
+        let folder = format!("/tmp/.wine-{}/{server}", metadata.uid());
+        drop(files::remove_dir_all(Utf8Path::new(&folder)));
+    }
     let named = files::read_to_string(&prefix.join("wineserver")).unwrap_or_default();
     let known = |text: &str| text.len() == 6 && text.bytes().all(|b| b.is_ascii_alphanumeric());
     if named.trim().strip_prefix("wine-").is_some_and(known) {
