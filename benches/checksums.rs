@@ -4,7 +4,12 @@
 //! A gigabyte is generated below the target folder and removed afterwards; `MODFARM_BENCH_QUICK=1`
 //! takes a quarter of it.
 
-#![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "it prints a table")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "it prints a table and runs its peers"
+)]
 
 mod measure;
 
@@ -13,7 +18,7 @@ use std::process::Command;
 
 use camino::Utf8Path;
 use measure::{clock, fresh_folder, least, median, run, verdict};
-use modfarm::package::checksums;
+use modfarm::model::checksums;
 use modfarm::sys::files;
 
 const FILES: usize = 16;

@@ -4,7 +4,12 @@
 //! `MODFARM_BENCH_QUICK=1` takes two Pythons instead of four, `MODFARM_BENCH_ROUNDS=3` the best of
 //! three rounds. Needs the cross kit (`make kit`).
 
-#![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "it prints a table")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "it prints a table and runs its peers"
+)]
 
 mod measure;
 

@@ -5,7 +5,12 @@
 //! Needs the cross kit (`make kit`), and pefile in the folder `MODFARM_TEST_PYTHONPATH`:
 //! `python3 -m pip install --target .modfarm/tools/python pefile==2024.8.26`.
 
-#![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "it prints a table")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "it prints a table and runs its peers"
+)]
 
 mod measure;
 

@@ -3,7 +3,12 @@
 //!
 //! Needs the cross kit (`make kit`) and `ninja-build`.
 
-#![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "it prints a table")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "it prints a table and runs its peers"
+)]
 
 mod measure;
 

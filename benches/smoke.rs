@@ -9,6 +9,7 @@ mod measure;
 
 use camino::Utf8Path;
 use measure::{folder, fresh_folder, has, median, modfarm, release, rounds, time, verdict};
+use modfarm::sys::process;
 
 const RUNS: usize = 7;
 const TARGET: f64 = 15.0;
@@ -51,7 +52,7 @@ fn module(to: &Utf8Path, unpacked: &Utf8Path) -> camino::Utf8PathBuf {
     let all = modfarm::sys::files::walk(to).expect("the release");
     let tar = all.iter().find(|name| name.ends_with(".tar.gz")).expect("an archive");
     let tar = to.join(tar);
-    time(std::process::Command::new("tar").args(["-xzf", tar.as_str(), "-C", unpacked.as_str()]));
+    time(process::command("tar").args(["-xzf", tar.as_str(), "-C", unpacked.as_str()]));
     let wanted = "Apache24-win64-VS17/modules/mod_wsgi-py313-VC14.so";
     let all = modfarm::sys::files::walk(unpacked).expect("the archive");
     unpacked.join(all.iter().find(|name| name.ends_with(wanted)).expect("the module"))

@@ -1,5 +1,5 @@
 //! **modfarm** builds every Apache × Python × arch × VC combination of `mod_wsgi` for Windows, proves
-//! that each `.so` is what its name says, and lays them out as one release.
+//! that each `.so` is what its name says, and publishes them as one release.
 //!
 //! # The way of the data
 //!
@@ -24,13 +24,15 @@
 //!   it serves for any downloaded file.
 //! - `package` and `publish` never import each other: they meet in the manifest, a type of `model`.
 //! - only `report` and `cli` write to the terminal; `report` knows `model` alone.
-//! - traits only where there are two real implementations.
+//! - traits only where there are two real implementations: a place that a release goes to is one.
 //!
 //! # Invariants
 //!
 //! - A `.so` is packaged only as [`inspect`] passed it: the packager's argument is that type.
 //! - The same action gives the same bytes in another folder, on another day, on another worker.
-//! - A release folder appears whole or not at all.
+//! - A release appears whole or not at all, in a folder as on GitHub: publishers take a
+//!   [`publish::Release`], which exists only when every file of it was compared with its checksum.
+//! - A token is shown nowhere, and no child process has it.
 
 pub mod cli;
 pub mod farm;

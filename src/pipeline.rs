@@ -3,10 +3,10 @@
 mod smoking;
 mod workshop;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use tokio_util::sync::CancellationToken;
 
 use crate::farm::{JobResult, Outcome, Policy};
@@ -16,9 +16,12 @@ use crate::model::cell::CellId;
 use crate::model::event::{Event, Events, Stage};
 use crate::model::version::Version;
 use crate::package::describe::{Facts, Proven, describe};
-use crate::package::{self, Contents, Names};
+use crate::package::{self, Names};
 use crate::plan::{self, Build, Plan};
 use crate::publish::directory::Directory;
+use crate::publish::github::{self, GitHub};
+use crate::publish::protocol::Place as _;
+use crate::publish::{self, PublishError, Release};
 use crate::roots::Source;
 use crate::toolset::{self, Inputs};
 
@@ -46,6 +49,8 @@ pub struct Request {
     pub smoke: SmokeRequest,
     /// The folder that the release's own folder is made in.
     pub to: Utf8PathBuf,
+    /// Where on GitHub it goes from there, if anywhere.
+    pub github: Option<github::Settings>,
     /// Whether a failure leaves the other jobs running.
     pub keep_going: bool,
     /// How long a job may run.
@@ -82,7 +87,11 @@ async fn make(
 ) -> Result<Released, ReleaseError> {
     let (plan, source) = prepare(request, workshop, events, cancel)?;
     let names = Names::new(&plan.module, source.version.as_str());
-    let place = Directory::prepare(&request.to, names.folder(), &names.manifest())?;
+    let mut place = Directory::prepare(&request.to, names.folder(), &names.manifest())?;
+    let github = match &request.github {
+        Some(settings) => Some(enter(settings, &plan, &names, &source.version, events).await?),
+        None => None,
+    };
     let running = smoking::installations(request)?;
 
     events.stage(Stage::Roots);
@@ -108,16 +117,53 @@ async fn make(
     let roots = workshop.roots();
     let contents =
         describe(Facts { plan: &plan, source: &source, roots, toolsets: &toolsets, proven, seen });
-    if let Some(files) = package::standing(&contents, place.folder(), workshop.digests()) {
-        return Ok(published(events, place.folder().to_owned(), true, files.len()));
-    }
-    let files = write(contents, place.staging())?;
-
+    let standing = package::standing(&contents, place.folder(), workshop.digests());
+    let unchanged = if let Some(files) = standing {
+        let folder = place.folder().to_string();
+        events.emit(Event::Published { place: folder, unchanged: true, assets: files.len() });
+        true
+    } else {
+        package::package(contents, place.staging())?;
+        events.stage(Stage::Publish);
+        if cancel.is_cancelled() {
+            return Err(ReleaseError::Cancelled);
+        }
+        let release = Release::read(place.staging(), workshop.digests())?;
+        publish::publish(&mut place, &release, events).await?
+    };
+    let folder = place.folder().to_owned();
+    let Some(mut github) = github else { return Ok(Released { folder, unchanged }) };
     events.stage(Stage::Publish);
-    if cancel.is_cancelled() {
-        return Err(ReleaseError::Cancelled);
+    let release = Release::read(&folder, workshop.digests())?;
+    let publishing = Box::pin(publish::publish(&mut github, &release, events));
+    let unchanged = or_stopped(publishing, cancel).await?;
+    Ok(Released { folder, unchanged })
+}
+
+/// Everything that GitHub may refuse, before anything is built.
+async fn enter(
+    settings: &github::Settings,
+    plan: &Plan,
+    names: &Names,
+    version: &Version,
+    events: &Events,
+) -> Result<GitHub, ReleaseError> {
+    let mut github = GitHub::open(settings.clone(), &plan.module, version, events).await?;
+    let built = plan.cells.iter().filter(|cell| matches!(cell.build, Build::By(_)));
+    let labels: BTreeSet<String> = built.map(|cell| cell.id.apache.to_string()).collect();
+    github.check_names(&names.all(labels.iter().map(String::as_str))).await?;
+    Ok(github)
+}
+
+/// Publishing, until it is done or the run is given up.
+async fn or_stopped(
+    publishing: impl Future<Output = Result<bool, PublishError>>,
+    cancel: &CancellationToken,
+) -> Result<bool, ReleaseError> {
+    tokio::select! {
+        unchanged = publishing => Ok(unchanged?),
+        () = cancel.cancelled() => Err(ReleaseError::Cancelled),
     }
-    Ok(published(events, place.publish()?, false, files))
 }
 
 /// The plan and the module's source, without anything that costs much: what is wrong with the
@@ -258,7 +304,14 @@ async fn look(
     let jobs = jobs(&plan, &source, workshop, request.limit);
     let known = workshop.farm().look_up(&jobs).await;
     let names = Names::new(&plan.module, source.version.as_str());
+    let place = match &request.github {
+        Some(settings) => {
+            Some(enter(settings, &plan, &names, &source.version, events).await?.name())
+        }
+        None => None,
+    };
     Ok(Rehearsal {
+        place,
         table: plan::formats::table(&plan),
         cells: jobs.iter().map(|job| job.cells.len()).sum(),
         cached: known.iter().flatten().count(),
@@ -288,26 +341,20 @@ pub struct Rehearsal {
     pub cached: usize,
     /// The folder that would be written.
     pub folder: Utf8PathBuf,
+    /// Where it would be published, if anywhere else.
+    pub place: Option<String>,
 }
 
 impl Rehearsal {
     /// For people.
     #[must_use]
     pub fn text(&self) -> String {
-        let Self { table, cells, jobs, cached, folder } = self;
+        let Self { table, cells, jobs, cached, folder, place } = self;
+        let place = place.as_ref().map_or(String::new(), |place| format!(" and go to {place}"));
         let build = jobs - cached;
         format!(
             "{table}\nDry run: {cells} cells from {jobs} jobs, {cached} of them built before and \
-             {build} to build; the release would stand in {folder}. Nothing was written.\n"
+             {build} to build; the release would stand in {folder}{place}. Nothing was written.\n"
         )
     }
-}
-
-fn write(contents: Contents, staging: &Utf8Path) -> Result<usize, ReleaseError> {
-    Ok(package::package(contents, staging)?.files.len())
-}
-
-fn published(events: &Events, folder: Utf8PathBuf, unchanged: bool, assets: usize) -> Released {
-    events.emit(Event::Published { place: folder.to_string(), unchanged, assets });
-    Released { folder, unchanged }
 }

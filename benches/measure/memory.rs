@@ -34,6 +34,22 @@ pub(crate) fn peaks(command: &mut Command) -> BTreeMap<Role, u64> {
     }
 }
 
+/// Runs a command of anybody's, and says the most KiB that its own process had.
+pub(crate) fn most(command: &mut Command) -> u64 {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("it runs");
+    let folder = Utf8PathBuf::from(format!("/proc/{}", child.id()));
+    let mut most = 0;
+    loop {
+        most = peak(&folder).unwrap_or(0).max(most);
+        if let Some(status) = child.try_wait().expect("a child") {
+            assert!(status.success(), "it failed");
+            return most;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Looks at a process and at those below it. One that ends meanwhile is left out.
 fn look(process: u32, peaks: &mut BTreeMap<Role, u64>) {
     let folder = Utf8PathBuf::from(format!("/proc/{process}"));

@@ -1,7 +1,7 @@
 //! What the benches share: running modfarm and its peers, time, processor time and memory of child
 //! processes, the release that most of them measure on, and the printing of a table.
 
-#![allow(dead_code, reason = "every bench uses a part of it")]
+#![allow(clippy::disallowed_methods, dead_code, reason = "every bench uses a part of it")]
 
 pub(crate) mod cells;
 pub(crate) mod inputs;

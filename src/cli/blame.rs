@@ -2,7 +2,10 @@
 
 use super::Failure;
 use crate::pipeline::ReleaseError;
+use crate::publish::PublishError;
 use crate::publish::directory::DirectoryError;
+use crate::publish::github::GitHubError;
+use crate::publish::release::FolderError;
 use crate::roots::SourceError;
 use crate::roots::archive::ArchiveError;
 use crate::roots::catalogue::CatalogueError;
@@ -17,8 +20,8 @@ pub(super) fn failure(error: ReleaseError) -> Failure {
         ReleaseError::Cancelled | ReleaseError::Smoke(SmokeError::Cancelled) => {
             Failure::interrupted(error)
         }
+        ReleaseError::Publish(error) => publishing(error),
         ReleaseError::Farm(_)
-        | ReleaseError::Directory(DirectoryError::Busy { .. } | DirectoryError::File(_))
         | ReleaseError::File(_)
         | ReleaseError::Smoke(_)
         | ReleaseError::NothingToBuild { .. }
@@ -30,14 +33,42 @@ pub(super) fn failure(error: ReleaseError) -> Failure {
         | ReleaseError::Source(_)
         | ReleaseError::Root(_)
         | ReleaseError::Lock(_)
-        | ReleaseError::Running(_)
-        | ReleaseError::Directory(DirectoryError::Foreign { .. }) => {
+        | ReleaseError::Running(_) => {
             if refused_by_the_system(&error) {
                 Failure::environment(error)
             } else {
                 Failure::bad_input(error)
             }
         }
+    }
+}
+
+/// The exit code of an error of publishing.
+pub(super) fn publishing(error: PublishError) -> Failure {
+    match &error {
+        PublishError::NeverRight { .. } | PublishError::ReadBack { .. } => {
+            Failure::not_passed(error)
+        }
+        PublishError::Folder(FolderError::File(file)) if !file.is_not_found() => {
+            Failure::environment(error)
+        }
+        PublishError::Folder(_) | PublishError::Directory(DirectoryError::Foreign { .. }) => {
+            Failure::bad_input(error)
+        }
+        PublishError::Directory(_) => Failure::environment(error),
+        PublishError::GitHub(github) => match github {
+            GitHubError::Overtaken { .. }
+            | GitHubError::Renamed { .. }
+            | GitHubError::FileChanged { .. }
+            | GitHubError::OtherRelease { .. }
+            | GitHubError::Moved { .. } => Failure::not_passed(error),
+            GitHubError::Setup { .. }
+            | GitHubError::File(_)
+            | GitHubError::Answered { .. }
+            | GitHubError::Unexpected { .. }
+            | GitHubError::OutOfPatience { .. } => Failure::environment(error),
+            _ => Failure::bad_input(error),
+        },
     }
 }
 

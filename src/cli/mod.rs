@@ -7,10 +7,13 @@ use tokio_util::sync::CancellationToken;
 
 mod blame;
 mod inspect;
+mod place;
 mod plan;
+mod publish;
 mod release;
 mod schema;
 mod selection;
+mod show;
 mod site;
 mod smoke;
 mod worker;
@@ -35,7 +38,8 @@ Set MODFARM_LOG=debug to see what happens inside.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Release(release::Args),
+    Release(Box<release::Args>),
+    Publish(publish::Args),
     Plan(plan::Args),
     Inspect(inspect::Args),
     Smoke(smoke::Args),
@@ -80,7 +84,8 @@ pub fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let result = match Cli::parse().command {
-        Command::Release(args) => release::run(args),
+        Command::Release(args) => release::run(*args),
+        Command::Publish(args) => publish::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Smoke(args) => smoke::run(args),

@@ -1,22 +1,24 @@
 //! `modfarm release`: the whole line, from the matrix to a release folder.
 
-use std::sync::mpsc::Receiver;
+use std::fs::File;
+use std::io::Write as _;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use clap::ValueEnum;
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 use super::blame;
+use super::place::{GitHubArgs, Place};
 use super::selection::Selection;
+use super::show::{Format, Show};
 use super::site::Site;
 use crate::farm::journal::Journal;
-use crate::model::event::{Event, Events};
 use crate::pipeline::{self, Request, SmokeRequest};
-use crate::report::{self, Json, Reporter, terminal};
+use crate::report::terminal;
+use crate::sys::files::{self, FileError};
 
-/// Build, prove and package a release into a folder
+/// Build, prove and package a release into a folder, and publish it
 ///
 /// Builds every combination of the matrix that somebody can build, inspects every file, and writes
 /// archives, checksums, manifest and notes. The folder of the release appears when it is complete;
@@ -30,9 +32,12 @@ pub(super) struct Args {
     /// The module's source: a checkout or an unpacked sdist; without it PyPI's of that version
     #[arg(long, value_name = "DIR")]
     source: Option<Utf8PathBuf>,
-    /// Where the release's folder is made
-    #[arg(long, value_name = "DIR", default_value = "dist")]
-    to: Utf8PathBuf,
+    /// Where to: the folder that the release's own folder is made in, or github:OWNER/REPO
+    #[arg(long, value_name = "PLACE", default_value = DIST)]
+    to: Place,
+    /// With --to github:OWNER/REPO, the folder that the release's own folder is made in [default: dist]
+    #[arg(long, value_name = "DIR")]
+    out: Option<Utf8PathBuf>,
     /// End at the first failure; without it the other jobs go on, so that one run shows every failure
     #[arg(long)]
     fail_fast: bool,
@@ -47,6 +52,8 @@ pub(super) struct Args {
     /// How to show what happens: live on a terminal and plain lines in a pipe, or JSON lines
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten)]
+    github: GitHubArgs,
 }
 
 /// What is tried in a real Apache, and with what.
@@ -81,16 +88,25 @@ impl Smoking {
     }
 }
 
-/// How a run is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people, on standard error
-    Text,
-    /// One event a line, on standard output
-    Json,
-}
+/// Where releases are made when nobody says where.
+const DIST: &str = "dist";
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
+    let (to, github) = match (args.to, args.out) {
+        (Place::Folder(to), None) => {
+            args.github.refuse_for(&to)?;
+            (to, None)
+        }
+        (Place::Folder(to), Some(out)) => {
+            return Err(Failure::bad_input(format!(
+                "the release cannot be made in {to} and in {out}\nhint: --to DIR alone; --out goes with --to github:OWNER/REPO"
+            )));
+        }
+        (Place::GitHub(repository), out) => {
+            let to = out.unwrap_or_else(|| Utf8PathBuf::from(DIST));
+            (to, Some(args.github.settings(repository)?))
+        }
+    };
     let (matrix, wanted) = args.selection.load()?;
     if !args.dry_run {
         args.site.forget_old_runs().map_err(Failure::environment)?;
@@ -104,29 +120,28 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         source: args.source,
         workshop: args.site.workshop(&matrix.file)?,
         smoke: args.smoke.request(),
-        to: args.to,
+        to,
+        github,
         keep_going: !args.fail_fast,
         limit: Duration::from_secs(args.time_limit),
         matrix,
     };
-    let reporter: Box<dyn Reporter> = match args.format {
-        Format::Text => report::for_people(),
-        Format::Json => Box::new(Json),
-    };
-    let (events, heard) = Events::stream();
     let journal = if args.dry_run { None } else { Some(journal(&request.workshop.run)?) };
-    let listener = std::thread::spawn(move || listen(&heard, reporter, journal));
+    let show = Show::begin(args.format, journal);
     let result = super::asynchronously(async {
         let cancel = CancellationToken::new();
         super::cancel_on_signal(&cancel);
+        let events = show.events();
         if args.dry_run {
-            return pipeline::rehearse(&request, &events, &cancel).await.map(Some);
+            return pipeline::rehearse(&request, events, &cancel).await.map(Some);
         }
-        pipeline::release(&request, &events, &cancel).await.map(|_| None)
+        pipeline::release(&request, events, &cancel).await.map(|_| None)
     })?;
-    drop(events);
-    if listener.join().is_err() {
-        tracing::error!("the reporter ended in a panic");
+    let summary = show.end();
+    let result = result.map_err(blame::failure);
+    if !args.dry_run {
+        let error = result.as_ref().err().map(|failure| failure.message.as_str());
+        sum_up(summary.markdown(error), &request.workshop.run).map_err(Failure::environment)?;
     }
     match result {
         Ok(None) => Ok(()),
@@ -134,24 +149,27 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
             terminal::output(&rehearsal.text());
             Ok(())
         }
-        Err(error) => Err(blame::failure(error)),
+        Err(failure) => Err(failure),
     }
+}
+
+/// Puts the summary into the run's folder, and below what the step of GitHub Actions said so far.
+fn sum_up(summary: Option<String>, run: &Utf8Path) -> Result<(), FileError> {
+    let Some(summary) = summary else { return Ok(()) };
+    let write = |path: &Utf8Path, mut file: File| {
+        file.write_all(summary.as_bytes()).map_err(|source| FileError::new("write", path, source))
+    };
+    let path = run.join("summary.md");
+    write(&path, files::create(&path)?)?;
+    let step = std::env::var("GITHUB_STEP_SUMMARY").ok().filter(|path| !path.is_empty());
+    let Some(path) = step.map(Utf8PathBuf::from) else { return Ok(()) };
+    // The release is what it is without it.
+    if let Err(error) = files::append(&path).and_then(|file| write(&path, file)) {
+        terminal::warning(&error.to_string());
+    }
+    Ok(())
 }
 
 fn journal(run: &Utf8Path) -> Result<Journal, Failure> {
     Journal::create(run).map_err(Failure::environment)
-}
-
-/// Hands the one stream of events to the journal and to the reporter, until the run has ended.
-fn listen(heard: &Receiver<Event>, mut reporter: Box<dyn Reporter>, mut journal: Option<Journal>) {
-    for event in heard {
-        if let Some(open) = &mut journal
-            && let Err(error) = open.append(&event)
-        {
-            reporter.event(&Event::Warning { message: error.to_string(), hint: None });
-            journal = None;
-        }
-        reporter.event(&event);
-    }
-    reporter.finish();
 }

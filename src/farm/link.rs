@@ -16,6 +16,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use super::client::Client;
 use super::{Connection, FarmError, Runner};
 use crate::model::toolset::Toolset;
+use crate::sys::process;
 use crate::worker::{FORMAT_VERSION, HELLO, Hello};
 
 /// How long a worker has to say hello: it may have to ask its compilers for their versions.
@@ -39,7 +40,7 @@ impl Link {
     /// Starts a runner's worker and greets it.
     pub(super) async fn open(runner: &Runner, program: &Utf8Path) -> Result<Self, FarmError> {
         let Connection::Local { store } = &runner.connection;
-        let mut command = Command::new(program);
+        let mut command = Command::from(process::command(program));
         command.args(["worker", "--store", store.as_str()]);
         let mut child = start(&mut command).map_err(|source| FarmError::Start {
             runner: runner.name.clone(),

@@ -9,7 +9,8 @@ use camino::Utf8Path;
 use flate2::{Compression, GzBuilder};
 use zip::write::SimpleFileOptions;
 
-use super::{Contents, Names, built, checksums, install};
+use super::{Contents, Names, built, install};
+use crate::model::checksums;
 use crate::model::digest::Sha256;
 use crate::model::manifest::Manifest;
 use crate::sys::files::{self, FileError};

@@ -3,7 +3,6 @@
 //! What the release holds is decided here; where it goes is `publish`'s.
 
 pub mod archives;
-pub mod checksums;
 pub mod describe;
 pub mod install;
 pub mod names;
@@ -14,6 +13,7 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 
 use crate::inspect::Inspected;
+use crate::model::checksums;
 use crate::model::digest::Digest;
 use crate::model::manifest::{ArchiveRecord, BuiltRecord, CellRecord, Manifest};
 use crate::sys::digests::DigestCache;

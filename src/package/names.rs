@@ -58,6 +58,14 @@ impl Names {
         format!("{}.manifest.json", self.stem)
     }
 
+    /// All names of a release with files for these Apache builds.
+    #[must_use]
+    pub fn all<'a>(&self, labels: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        let zips = labels.into_iter().map(|label| self.apache_zip(label));
+        let whole = [self.zip(), self.tar_gz(), self.checksums(), self.manifest(), self.notes()];
+        whole.into_iter().chain(zips).collect()
+    }
+
     /// The release notes.
     #[must_use]
     pub fn notes(&self) -> String {

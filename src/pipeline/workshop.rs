@@ -16,7 +16,10 @@ use crate::model::offer::Offer;
 use crate::model::toolset::Toolset;
 use crate::model::version::Version;
 use crate::plan::{Assignment, Build, Plan, PlanError};
+use crate::publish::PublishError;
 use crate::publish::directory::DirectoryError;
+use crate::publish::github::GitHubError;
+use crate::publish::release::FolderError;
 use crate::roots::catalogue::{ApacheArgument, Catalogue, CatalogueError, PythonArgument};
 use crate::roots::lock::{LockError, LockFile};
 use crate::roots::running::RunningError;
@@ -77,7 +80,7 @@ pub enum ReleaseError {
     Farm(#[from] FarmError),
     /// The release cannot be put where it belongs.
     #[error(transparent)]
-    Directory(#[from] DirectoryError),
+    Publish(#[from] PublishError),
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -139,6 +142,24 @@ impl ReleaseError {
     /// modfarm does not find itself.
     pub(super) fn own_program(source: std::io::Error) -> Self {
         Self::Smoke(SmokeError::Start { program: "modfarm".into(), source })
+    }
+}
+
+impl From<DirectoryError> for ReleaseError {
+    fn from(error: DirectoryError) -> Self {
+        Self::Publish(error.into())
+    }
+}
+
+impl From<GitHubError> for ReleaseError {
+    fn from(error: GitHubError) -> Self {
+        Self::Publish(error.into())
+    }
+}
+
+impl From<FolderError> for ReleaseError {
+    fn from(error: FolderError) -> Self {
+        Self::Publish(error.into())
     }
 }
 

@@ -7,7 +7,9 @@ mod json;
 mod plain;
 mod progress;
 mod say;
+mod summary;
 pub mod terminal;
+mod uploads;
 
 use std::io::IsTerminal as _;
 
@@ -16,6 +18,7 @@ use crate::model::event::Event;
 pub use json::Json;
 pub use plain::Plain;
 pub use progress::Progress;
+pub use summary::Summary;
 
 /// Consumes the events of a run and shows them.
 pub trait Reporter: Send {

@@ -13,7 +13,8 @@ pub struct Plain {
 
 impl Reporter for Plain {
     fn event(&mut self, event: &Event) {
-        if let Some(line) = self.words.line(event) {
+        let line = self.words.line(event).or_else(|| self.words.progress(event));
+        if let Some(line) = line {
             terminal::line(&format!("{:>10} {}", line.label, aligned(&line.text)));
         }
     }

@@ -52,30 +52,14 @@ impl Progress {
     }
 
     fn start(&mut self, job: &str, runner: &str) {
-        self.show_running(job, format!("{job} on {runner}"));
+        self.begin(job, format!("{job} on {runner}"));
         let expected = self.jobs.waiting.remove(job).flatten();
         self.jobs.started.insert(job.to_owned(), (Instant::now(), expected));
         self.show_left();
     }
 
-    fn show_running(&mut self, what: &str, message: String) {
-        let style = ProgressStyle::with_template("{spinner:>10} {msg} {elapsed}")
-            .unwrap_or_else(|_| ProgressStyle::default_spinner());
-        let bar = self.bars.add(ProgressBar::new_spinner()).with_style(style);
-        bar.set_message(message);
-        bar.enable_steady_tick(Duration::from_millis(120));
-        self.running.insert(what.to_owned(), bar);
-    }
-
-    fn hide_running(&mut self, what: &str) {
-        if let Some(bar) = self.running.remove(what) {
-            bar.finish_and_clear();
-            self.bars.remove(&bar);
-        }
-    }
-
     fn finish_job(&mut self, job: &str, outcome: &JobOutcome) {
-        self.hide_running(job);
+        self.end(job);
         self.jobs.waiting.remove(job);
         if let Some((started, _)) = self.jobs.started.remove(job)
             && *outcome == JobOutcome::Built
@@ -84,6 +68,54 @@ impl Progress {
         }
         self.whole.inc(1);
         self.show_left();
+    }
+
+    /// A line for something that is under way.
+    fn begin(&mut self, what: &str, message: String) {
+        let style = ProgressStyle::with_template("{spinner:>10} {msg} {elapsed}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = self.bars.add(ProgressBar::new_spinner()).with_style(style);
+        bar.set_message(message);
+        bar.enable_steady_tick(Duration::from_millis(120));
+        self.running.insert(what.to_owned(), bar);
+    }
+
+    fn end(&mut self, what: &str) {
+        if let Some(bar) = self.running.remove(what) {
+            bar.finish_and_clear();
+            self.bars.remove(&bar);
+        }
+    }
+
+    /// From now on the bar is of bytes.
+    fn plan_upload(&self) {
+        let style = ProgressStyle::with_template("{prefix:>10.cyan.bold} [{bar:30}] {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("=> ");
+        self.whole.set_style(style);
+        self.show_all_sent();
+    }
+
+    fn start_asset(&mut self, asset: &str) {
+        // One that is sent again has its line already.
+        self.end(asset);
+        self.begin(asset, asset.to_owned());
+    }
+
+    fn show_sent(&self, asset: &str) {
+        if let (Some(bar), Some(sent)) =
+            (self.running.get(asset), self.words.uploads().text_of(asset))
+        {
+            bar.set_message(format!("{asset}: {sent}"));
+        }
+        self.show_all_sent();
+    }
+
+    fn show_all_sent(&self) {
+        let (sent, bytes) = self.words.uploads().bytes();
+        self.whole.set_length(bytes);
+        self.whole.set_position(sent);
+        self.whole.set_message(self.words.uploads().text());
     }
 
     fn show_left(&self) {
@@ -140,9 +172,16 @@ impl Reporter for Progress {
             Event::JobStarted { job, runner } => self.start(job, runner),
             Event::JobFinished { job, outcome, .. } => self.finish_job(job, outcome),
             Event::SmokeStarted { subject, .. } => {
-                self.show_running(subject, format!("{subject} in a real Apache"));
+                self.begin(subject, format!("{subject} in a real Apache"));
             }
-            Event::SmokeFinished { subject, .. } => self.hide_running(subject),
+            Event::SmokeFinished { subject, .. } => self.end(subject),
+            Event::UploadPlanned { .. } => self.plan_upload(),
+            Event::AssetStarted { asset, .. } => self.start_asset(asset),
+            Event::AssetProgress { asset, .. } => self.show_sent(asset),
+            Event::AssetFinished { asset, .. } => {
+                self.end(asset);
+                self.show_sent(asset);
+            }
             _ => {}
         }
     }

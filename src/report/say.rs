@@ -1,7 +1,8 @@
 //! Events in words, the same for every reporter for people.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::uploads::Uploads;
 use crate::model::event::{Event, JobOutcome};
 use crate::model::finding::Severity;
 use crate::model::smoke::Smoke;
@@ -39,12 +40,42 @@ impl Tone {
 #[derive(Debug, Default)]
 pub(super) struct Words {
     cells: std::collections::BTreeMap<String, usize>,
+    uploads: Uploads,
+    said: Option<Instant>,
 }
+
+/// What is under way is said this often where nothing else is.
+const QUIET: Duration = Duration::from_secs(20);
 
 impl Words {
     /// The line for an event, where it is worth one. A log is shown for what failed, not for what
     /// passed.
     pub(super) fn line(&mut self, event: &Event) -> Option<Line> {
+        self.uploads.hear(event);
+        let line = self.words(event);
+        if line.is_some() {
+            self.said = Some(Instant::now());
+        }
+        line
+    }
+
+    /// How far the upload is, now and then, for who sees lines only.
+    pub(super) fn progress(&mut self, event: &Event) -> Option<Line> {
+        let Event::AssetProgress { asset, .. } = event else { return None };
+        if self.said.is_some_and(|said| said.elapsed() < QUIET) {
+            return None;
+        }
+        self.said = Some(Instant::now());
+        let text = format!("{asset}: {}; {}", self.uploads.text_of(asset)?, self.uploads.text());
+        Some(Line { label: "Sending", tone: Tone::Calm, text })
+    }
+
+    /// How far the upload is.
+    pub(super) fn uploads(&self) -> &Uploads {
+        &self.uploads
+    }
+
+    fn words(&mut self, event: &Event) -> Option<Line> {
         let (label, tone, text) = match event {
             Event::JobQueued { job, cells, .. } => {
                 self.cells.insert(job.clone(), cells.len());
@@ -87,7 +118,8 @@ impl Words {
                 ("Uploading", Tone::Good, text)
             }
             Event::AssetFinished { asset, size } => {
-                ("Uploaded", Tone::Good, format!("{asset} ({})", bytesize(*size)))
+                let text = format!("{asset} ({}); {}", bytesize(*size), self.uploads.text());
+                ("Uploaded", Tone::Good, text)
             }
             Event::Waiting { reason, millis } => {
                 let text = format!("{} {reason}", duration(Duration::from_millis(*millis)));

@@ -1,7 +1,5 @@
 //! The module's source: from PyPI by version, or from a directory.
 
-use std::process::Command;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
@@ -256,7 +254,7 @@ fn pip_download(
     }
     let target = path.join("sdist");
     let result = process::capture_until(
-        Command::new("python3")
+        process::command("python3")
             .args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check"])
             .args(["--no-deps", "--no-binary", ":all:", "--no-build-isolation", "--use-pep517"])
             .args(["--dest", target.as_str()])

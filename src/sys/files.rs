@@ -245,17 +245,22 @@ pub fn symlink(target: &Utf8Path, link: &Utf8Path) -> Result<(), FileError> {
     std::os::unix::fs::symlink(target, link).map_err(at("make the link", link))
 }
 
-/// Copies a file to one of another name, over one that is there.
-pub fn copy(from: &Utf8Path, to: &Utf8Path) -> Result<(), FileError> {
-    fs::copy(from, to).map(drop).map_err(at("write", to))
-}
-
 /// Lets every user of the machine look into a folder.
 #[cfg(unix)]
 pub fn open_to_all(folder: &Utf8Path) -> Result<(), FileError> {
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
         .map_err(at("set the permissions of", folder))
+}
+
+/// Copies a file; the copy is there whole or not at all, also when the power fails.
+pub fn copy(from: &Utf8Path, to: &Utf8Path) -> Result<(), FileError> {
+    let mut reader = open(from)?;
+    let mut writer = temporary_beside(to)?;
+    io::copy(&mut reader, writer.as_file_mut())
+        .and_then(|_| writer.as_file().sync_all())
+        .map_err(at("write", to))?;
+    persist(writer, to)
 }
 
 /// Copies a file to a new one that can be run and not written.

@@ -5,14 +5,14 @@
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use camino::Utf8Path;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 
-use super::files;
+use super::{files, process};
 
 /// The exit code of a command that could not be started, as shells have it.
 pub const CANNOT_START: u8 = 127;
@@ -29,7 +29,7 @@ pub fn run(arguments: &[String], own: &Utf8Path) -> u8 {
         complain(&format!("cannot watch over what {program} starts: {error}"));
         return CANNOT_START;
     }
-    let mut command = Command::new(if program == "modfarm" { own.as_str() } else { program });
+    let mut command = process::command(if program == "modfarm" { own.as_str() } else { program });
     match command.arg0(program).args(rest).stdin(Stdio::null()).spawn() {
         Ok(child) => {
             std::thread::spawn(end_with_the_worker);

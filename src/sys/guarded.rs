@@ -9,6 +9,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use process_wrap::tokio::{ChildWrapper, CommandWrap};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 
+use super::process;
+
 /// How long the guard has to end what the command started.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -89,7 +91,7 @@ pub fn own_program() -> io::Result<Utf8PathBuf> {
 /// The command below a guard, which ends everything when its standard input does.
 #[cfg(target_os = "linux")]
 fn guarded(own: &Utf8Path, arguments: &[String]) -> Command {
-    let mut command = Command::new(own);
+    let mut command = Command::from(process::command(own));
     command.args(["worker", "--guard", "--"]).args(arguments).stdin(Stdio::piped());
     command
 }
@@ -98,7 +100,8 @@ fn guarded(own: &Utf8Path, arguments: &[String]) -> Command {
 #[cfg(not(target_os = "linux"))]
 fn guarded(own: &Utf8Path, arguments: &[String]) -> Command {
     let program = arguments.first().map_or("", String::as_str);
-    let mut command = Command::new(if program == "modfarm" { own.as_str() } else { program });
+    let program = if program == "modfarm" { own.as_str() } else { program };
+    let mut command = Command::from(process::command(program));
     command.args(arguments.iter().skip(1)).stdin(Stdio::null());
     command
 }

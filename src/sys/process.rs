@@ -1,6 +1,7 @@
 //! Child processes that run to their end while we wait. The worker's, which may have to be ended with
 //! all their descendants, are its own.
 
+use std::ffi::OsStr;
 use std::io;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -11,6 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 /// How often one looks whether the run was given up.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// The variables of a token that publishes releases, as GitHub's own programs name them.
+pub const TOKENS: [&str; 4] =
+    ["GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"];
 
 /// A child process that could not be run, or that failed.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +53,16 @@ fn missing_hint(program: &str, source: &io::Error) -> String {
     } else {
         String::new()
     }
+}
+
+/// A command that runs without the tokens of this process. Every child of modfarm's is made here:
+/// what compiles has no business publishing.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for name in TOKENS {
+        command.env_remove(name);
+    }
+    command
 }
 
 /// Where on the `PATH` a program stands; it is not started to learn that.
@@ -130,6 +145,13 @@ fn judge(output: Output, program: String) -> Result<String, ProcessError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_child_has_no_token() {
+        let command = command("env");
+        let removed: Vec<_> = command.get_envs().filter(|(_, value)| value.is_none()).collect();
+        assert_eq!(removed.len(), TOKENS.len());
+    }
 
     #[test]
     fn a_program_is_looked_for_on_the_path() {

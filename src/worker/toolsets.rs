@@ -1,7 +1,6 @@
 //! Which toolsets this machine has: found, asked for their versions, digested.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -34,7 +33,7 @@ fn cross(memory: &Utf8Path) -> Option<Toolset> {
     let programs = ["clang", "ld.lld", "llvm-rc", "make"].map(process::find);
     let [Some(clang), Some(lld), Some(_), Some(_)] = &programs else { return None };
     let asked = [clang, lld].map(|program| {
-        let mut command = Command::new(program.as_std_path());
+        let mut command = process::command(program.as_std_path());
         std::thread::spawn(move || process::capture(command.arg("--version")))
     });
     let families = families(&parts);

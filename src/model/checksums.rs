@@ -1,6 +1,6 @@
-//! Checksums in the format that `sha256sum -c` reads.
+//! Checksums in the format that `sha256sum -c` reads. Package writes them, publish and download read them.
 
-use crate::model::digest::Sha256;
+use super::digest::Sha256;
 
 /// A line a file: the digest, two spaces, the name.
 #[must_use]
