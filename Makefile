@@ -11,7 +11,7 @@ DENY := $(TOOLS)/bin/cargo-deny
 DENY_VERSION := 0.20.2
 PEFILE_VERSION := 2024.8.26
 
-.PHONY: release test test-long kit build check deny bench clean
+.PHONY: release test test-long kills kit clients build check deny bench clean
 
 release: build kit
 	target/release/modfarm release $(ARGS)
@@ -23,12 +23,19 @@ build:
 kit:
 	runners/cross/setup
 
-test: kit check deny $(TOOLS)/python/pefile.py
+test: kit clients check deny $(TOOLS)/python/pefile.py
 	MODFARM_TEST_PYTHONPATH=$(CURDIR)/$(TOOLS)/python $(CARGO) test --locked
 
 # What takes minutes: fifty Apaches one after the other, twenty at once.
 test-long: kit
 	$(CARGO) test --locked -- --ignored
+# 200 runs of a publisher, each killed at some moment and resumed. `make test` has 15 of them.
+kills: clients
+	$(CARGO) test --locked --test whole_program -- --ignored two_hundred_killed_runs
+
+# The clients of GitHub that the tests try their stand-in for it with.
+clients:
+	tests/tools/setup $(TOOLS)/clients
 
 check:
 	$(CARGO) fmt --check
