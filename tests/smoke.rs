@@ -259,7 +259,13 @@ fn a_file_that_fails_fails_the_release_unless_that_is_allowed() {
     let release = ["release", "--source", "src", "--only", &only];
     let says =
         ["1 cell did not pass in a real Apache", &only, "an access violation", "nothing was"];
-    let ran = site.run(&release).refused(1, &says);
+    let step = site.folder.join("step.md");
+    let on_actions =
+        |arguments: &[&str]| Ran::of(site.command(arguments).env("GITHUB_STEP_SUMMARY", &step));
+    let ran = on_actions(&release).refused(1, &says);
+    let summary = read(&step);
+    assert!(summary.contains("**Not released:** 1 cell did not pass"), "{summary}");
+    assert!(summary.contains("| `Apache24-win64-VS17` | **failed** |"), "{summary}");
     let (_, folder) = ran.stderr.rsplit_once("logs are in ").expect("a folder");
     let (folder, _) = folder.split_once(';').expect("an end");
     let kept = site.folder.join(folder).join(&only);
@@ -267,7 +273,12 @@ fn a_file_that_fails_fails_the_release_unless_that_is_allowed() {
     assert!(read(&kept.join("logs/error.log")).contains("resuming normal operations"));
     assert!(!files::exists(&site.folder.join(DIST)));
 
-    site.run(&[&release[..], &["--allow-failed-smoke"]].concat()).ended(0);
+    on_actions(&[&release[..], &["--allow-failed-smoke"]].concat()).ended(0);
+    let both = read(&step);
+    assert!(
+        both.starts_with(&summary) && both.contains("Released: dist/mod_wsgi-6.1.1 ("),
+        "{both}"
+    );
     let text = read(&site.folder.join(MANIFEST));
     assert!(
         text.contains("\"result\": \"failed\"") && text.contains("an access violation"),
@@ -424,6 +435,34 @@ fn an_administrators_mistakes_are_told() {
     assert!(reason.contains("no LoadFile names it; it names python313.dll"), "{reason}");
 }
 
+/// Before 3.11 Python learns from the registry where its library is, as after an installation for all users:
+/// rule 2 of mod_wsgi's own document.
+#[test]
+fn a_python_that_is_not_for_all_users_is_told() {
+    let site = site_with_source("5.0.2").running();
+    let only = format!("{LABEL}/py39-VC14");
+    let arguments = ["release", "--module-version", "5.0.2", "--only", &only];
+    let ran = site.run(&arguments).ended(0);
+    assert!(
+        ran.stderr.contains("    Served Apache24-win64-VS17/py39-VC14: 10 checks"),
+        "{}",
+        ran.stderr
+    );
+    let modules = "dist/mod_wsgi-5.0.2/mod_wsgi-windows-5.0.2.tar.gz";
+    let top = site.folder.join("unpacked");
+    files::create_dir_all(&top).expect("a folder");
+    Ran::of(
+        Command::new("tar").args(["-xzf", modules, "-C", "unpacked"]).current_dir(&site.folder),
+    )
+    .ended(0);
+    let module = format!("mod_wsgi-windows-5.0.2/{LABEL}/modules/mod_wsgi-py39-VC14.so");
+    let file = files::read(&top.join(module)).expect("a module");
+    let bench = Bench::new();
+    let setting = Setting { not_for_all_users: true, ..Setting::default() };
+    let (_, reason) = bench.failure(&Trial { setting, ..bench.trial(file, "3.9") });
+    assert!(reason.contains("it is not installed for all users"), "{reason}");
+}
+
 /// A Python's DLLs without its library. Where the library is beside the DLL, Python 3.13 finds it whatever
 /// `WSGIPythonHome` says.
 fn without_library(bench: &Bench) -> Host {
@@ -497,6 +536,28 @@ fn an_interrupted_run_leaves_no_process() {
         }
     }
     bench.site.run(&arguments).ended(0);
+}
+
+/// The same in the midst of a release, which is not there then; the next run makes it.
+#[test]
+fn an_interrupted_release_leaves_no_process() {
+    let site = site_with_source("6.1.1").running();
+    let only = format!("{LABEL}/py313-VC14");
+    let release = ["release", "--only", &only];
+    for (signal, code) in [(Signal::KILL, -1), (Signal::INT, 130)] {
+        let running = site.start(&release);
+        let serves = || {
+            let all = wine_processes(&site.folder);
+            all.iter().filter(|line| line.contains("httpd.exe")).count() >= 2
+        };
+        site.wait("Apache and its child run", serves);
+        running.signal(signal);
+        assert_eq!(running.end().code, code);
+        site.wait("all of them end", || wine_processes(&site.folder).is_empty());
+        assert!(!files::exists(&site.folder.join(DIST)));
+    }
+    site.run(&release).ended(0);
+    nothing_is_left(&site.folder);
 }
 
 fn in_a_row(times: usize) {

@@ -66,6 +66,14 @@ pub(super) fn likely(evidence: &Evidence<'_>) -> Option<String> {
                 .to_owned(),
         );
     }
+    // Before 3.11 mod_wsgi cannot tell Python, which then asks the registry.
+    if has("failed to get the Python codec of the filesystem encoding") {
+        return Some(
+            "Python does not find its library: it is not installed for all users, or another one is \
+             registered in its place"
+                .to_owned(),
+        );
+    }
     for words in
         ["Fatal Python error: ", "Python interpreter configuration failed in embedded mode: "]
     {

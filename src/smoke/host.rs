@@ -4,9 +4,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::conf::Conf;
 use super::system::Seat;
+use super::wine::Registration;
 use super::{System, Trial};
 use crate::inspect::Machine;
 use crate::model::arch::Arch;
+use crate::model::python::PythonTag;
 use crate::model::smoke::SmokeHost;
 use crate::roots::running::{Installation, What};
 
@@ -29,6 +31,8 @@ pub struct Host {
     pub(super) more: Vec<String>,
     /// The Python's DLL, where a `LoadFile` must name it.
     pub(super) load_file: Option<Utf8PathBuf>,
+    /// How the Python is known to Windows.
+    pub(super) registration: Option<Registration>,
 }
 
 /// One of the two.
@@ -57,6 +61,12 @@ impl Part {
     }
 }
 
+/// PEP 514 tells 32 bit from 64.
+fn registration(tag: PythonTag, arch: Arch) -> Registration {
+    let bits = if arch == Arch::Win32 { "-32" } else { "" };
+    Registration { tag: format!("{tag}{bits}"), arch }
+}
+
 impl Host {
     /// Two installations for Windows.
     #[must_use]
@@ -78,6 +88,7 @@ impl Host {
             modules: MODULES.map(|(symbol, file)| (symbol, format!("modules/{file}"))).to_vec(),
             more: Vec::new(),
             load_file: dll,
+            registration: tag.map(|tag| registration(tag, python.arch)),
             apache: Part::of(apache, "Apache", series),
             python: Part::of(python, "CPython", minor),
         }

@@ -74,6 +74,8 @@ pub struct Claim {
 pub struct Setting {
     /// No `LoadFile` line names the Python's DLL.
     pub without_load_file: bool,
+    /// The Python was not installed for all users: Windows does not know of it.
+    pub not_for_all_users: bool,
     /// What `WSGIPythonHome` says, where not the Python's folder.
     pub python_home: Option<Utf8PathBuf>,
     /// The port, where not one that is free.

@@ -56,6 +56,7 @@ pub fn host() -> Result<Host, NativeError> {
         load_file: None,
         apache: part("Apache", "/usr/lib/apache2"),
         python: part("CPython", "/usr"),
+        registration: None,
     })
 }
 
@@ -81,16 +82,16 @@ pub fn build(
     let sources = source.join("src/server");
     let names = files::names(&sources)?;
     let file = folder.join(format!("{module}.so"));
-    let mut compiler = Command::new("gcc");
+    let mut compiler = process::command("gcc");
     compiler.args(["-O1", "-w", "-fPIC", "-shared", "-o", file.as_str()]);
-    for include in words(Command::new("apxs").args(["-q", "INCLUDEDIR"]))? {
+    for include in words(process::command("apxs").args(["-q", "INCLUDEDIR"]))? {
         compiler.arg(format!("-I{include}"));
     }
-    compiler.args(words(Command::new("apr-1-config").args(["--includes", "--cppflags"]))?);
-    compiler.args(words(Command::new(PYTHON_CONFIG).arg("--includes"))?);
+    compiler.args(words(process::command("apr-1-config").args(["--includes", "--cppflags"]))?);
+    compiler.args(words(process::command(PYTHON_CONFIG).arg("--includes"))?);
     let c = |name: &&String| Utf8Path::new(name).extension() == Some("c");
     compiler.args(names.iter().filter(c).map(|name| sources.join(name)));
-    compiler.args(words(Command::new(PYTHON_CONFIG).args(["--ldflags", "--embed"]))?);
+    compiler.args(words(process::command(PYTHON_CONFIG).args(["--ldflags", "--embed"]))?);
     process::capture_until(&mut compiler, stop)?;
     Ok(file)
 }

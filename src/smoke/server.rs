@@ -62,6 +62,10 @@ impl Server {
         files::write_atomic(&folder.join("httpd.conf"), conf.as_bytes())?;
         files::write_atomic(&folder.join(&trial.file_name), &trial.file)?;
         files::write_atomic(&folder.join("scripts/application.wsgi"), APPLICATION.as_bytes())?;
+        let known = trial.host.registration.iter().filter(|_| !trial.setting.not_for_all_users);
+        known
+            .into_iter()
+            .try_for_each(|python| seat.register(python, &trial.host.python.folder))?;
         let mut arguments = vec!["-f".to_owned(), seat.spell(&folder.join("httpd.conf"))];
         arguments.extend(trial.host.arguments.iter().cloned());
         let command = seat.command(&trial.host.program, &arguments);

@@ -5,8 +5,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::SmokeError;
 use super::reasons::NotRun;
-use super::wine::{Prefix, Wine};
+use super::wine::{Prefix, Registration, Wine};
 use crate::model::arch::Arch;
+use crate::sys::files::FileError;
 #[cfg(windows)]
 use crate::sys::process;
 
@@ -44,7 +45,7 @@ impl System {
         #[cfg(windows)]
         {
             let _ = prefixes;
-            let mut ver = std::process::Command::new("cmd");
+            let mut ver = process::command("cmd");
             let said = process::capture(ver.args(["/c", "ver"])).unwrap_or_default();
             let number = said.split_once("[Version ").and_then(|(_, rest)| rest.split_once(']'));
             let name =
@@ -115,6 +116,18 @@ impl Seat {
                 command.extend_from_slice(arguments);
                 command
             }
+        }
+    }
+
+    /// Makes a Python known to the system, where it is one of our own for this run.
+    pub(super) fn register(
+        &self,
+        python: &Registration,
+        folder: &Utf8Path,
+    ) -> Result<(), FileError> {
+        match &self.prefix {
+            Some(prefix) => prefix.register(python, &self.spell(folder)),
+            None => Ok(()),
         }
     }
 

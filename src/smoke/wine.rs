@@ -4,6 +4,7 @@
 //! made once, as a template in which those are links. A run's prefix has the template's registry and a
 //! link to its `windows` folder: 2 MB, no time. Prefixes are used again and again, by one run at a time.
 
+use std::io::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::SmokeError;
 use super::said::Said;
+use crate::model::arch::Arch;
 use crate::model::digest::Digest;
 use crate::sys::files::{self, FileError};
 use crate::sys::guarded::Guarded;
@@ -48,7 +50,7 @@ impl Wine {
     /// The Wine that is here, if there is one.
     pub(super) fn detect() -> Option<Self> {
         let loader = loader()?;
-        let said = process::capture(std::process::Command::new(&loader).arg("--version")).ok()?;
+        let said = process::capture(process::command(&loader).arg("--version")).ok()?;
         let version = said.lines().find_map(|line| line.trim().strip_prefix("wine-"))?;
         let runs_32_bit = files::exists(&Utf8Path::new(DEBIAN).join("wine"))
             || LIBRARIES
@@ -96,10 +98,56 @@ impl Prefix {
         })
     }
 
+    /// Says in the registry that a Python is installed for all users, as its installer does. mod_wsgi on
+    /// Windows leaves it to Python to find its library, and before 3.11 Python looks there.
+    pub(super) fn register(&self, python: &Registration, folder: &str) -> Result<(), FileError> {
+        let path = self.folder.join("system.reg");
+        let mut file = files::append(&path)?;
+        file.write_all(python.section(folder).as_bytes())
+            .map_err(|source| FileError::new("write", &path, source))
+    }
+
     /// What Wine needs to know. No display, no downloads, no words of its own.
     pub(super) fn environment(&self) -> Vec<(String, String)> {
         environment(&self.folder)
     }
+}
+
+/// What the installer of a Python writes into the registry (PEP 514).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Registration {
+    /// `3.9`, `3.9-32`.
+    pub(super) tag: String,
+    pub(super) arch: Arch,
+}
+
+impl Registration {
+    /// In Wine's own format: as `regedit` writes it, but for the time of the key.
+    fn section(&self, folder: &str) -> String {
+        let software = match self.arch {
+            Arch::Win32 => r"Software\\Wow6432Node",
+            Arch::Win64 => "Software",
+        };
+        let key = format!(r"{software}\\Python\\PythonCore\\{}", self.tag);
+        let folder = value(&folder.replace('/', r"\"));
+        format!(
+            "\n[{key}\\\\InstallPath] 1\n@=\"{folder}\\\\\"\n\
+             \n[{key}\\\\PythonPath] 1\n@=\"{folder}\\\\Lib;{folder}\\\\DLLs\"\n"
+        )
+    }
+}
+
+/// A text between quotation marks.
+fn value(text: &str) -> String {
+    let mut value = String::new();
+    for unit in text.encode_utf16() {
+        match u8::try_from(unit) {
+            Ok(byte @ (b'\\' | b'"')) => value.extend(['\\', char::from(byte)]),
+            Ok(byte) if byte.is_ascii_graphic() || byte == b' ' => value.push(char::from(byte)),
+            _ => value += &format!("\\x{unit:04x}"),
+        }
+    }
+    value
 }
 
 impl Drop for Prefix {
@@ -257,4 +305,24 @@ fn link(target: &Utf8Path, link: &Utf8Path) -> Result<(), FileError> {
 #[cfg(not(unix))]
 fn link(_: &Utf8Path, _: &Utf8Path) -> Result<(), FileError> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_python_is_registered_as_its_installer_does() {
+        let python = Registration { tag: "3.9-32".to_owned(), arch: Arch::Win32 };
+        assert_eq!(
+            python.section("Z:/kit \u{e4}/3.9"),
+            r#"
+[Software\\Wow6432Node\\Python\\PythonCore\\3.9-32\\InstallPath] 1
+@="Z:\\kit \x00e4\\3.9\\"
+
+[Software\\Wow6432Node\\Python\\PythonCore\\3.9-32\\PythonPath] 1
+@="Z:\\kit \x00e4\\3.9\\Lib;Z:\\kit \x00e4\\3.9\\DLLs"
+"#
+        );
+    }
 }
