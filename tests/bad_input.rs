@@ -294,11 +294,12 @@ fn a_kit_that_is_damaged_or_missing() {
     let mut standing = Standing::new();
     let site = &standing.site;
     let runner = |kit: &str| format!("connection: local\ntoolset: cross\nkit: {kit}\n");
-    site.write("kit/python/3.13-win64/modfarm-root.json", "{\"format_version\":1,");
+    site.write("torn/python/3.13-win64/modfarm-root.json", "{\"format_version\":1,");
     site.write("kits/python/readme/modfarm-root.json", "not looked at");
-    site.write("runners/cross.yaml", &runner("kit"));
+    site.write("runners/cross.yaml", &runner("torn"));
     standing.changed();
-    let words = ["kit/python/3.13-win64/modfarm-root.json is damaged: ", "hint: remove it and run"];
+    let words =
+        ["torn/python/3.13-win64/modfarm-root.json is damaged: ", "hint: remove it and run"];
     standing.refuses(&RELEASE, 2, &words);
     standing.refuses(&["plan"], 2, &words);
     for kit in ["kits", "nowhere"] {

@@ -8,11 +8,21 @@
 
 mod bad_input;
 mod floors;
+#[allow(dead_code, unused_imports, reason = "the example and the benches use more of it")]
+mod github;
+mod github_clients;
+mod github_description;
+mod github_faults;
 mod inspect;
 mod kit;
 mod made;
 mod plan;
 mod program;
+mod publish;
+mod publish_kills;
+mod publish_protocol;
+mod publish_races;
+mod publishing;
 mod release;
 mod smoke;
 mod worker;

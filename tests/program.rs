@@ -10,6 +10,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use modfarm::sys::files;
 use serde_json::Value;
 
+use crate::github::TOKEN_MARK;
+
 /// What a run printed, and how it ended; −1 where a signal ended it.
 #[derive(Debug)]
 pub(crate) struct Ran {
@@ -27,7 +29,22 @@ impl Ran {
     fn from(output: std::process::Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
         let code = output.status.code().unwrap_or(-1);
-        Self { code, stdout: text(output.stdout), stderr: text(output.stderr) }
+        let ran = Self { code, stdout: text(output.stdout), stderr: text(output.stderr) };
+        assert!(!ran.said().contains(TOKEN_MARK), "a token is shown: {ran:?}");
+        ran
+    }
+
+    /// All that it said.
+    pub(crate) fn said(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+
+    /// The same without traces.
+    pub(crate) fn told(&self) -> String {
+        let traces = [" TRACE ", " DEBUG ", " INFO "];
+        let said = self.said();
+        let told = |line: &&str| !traces.iter().any(|trace| line.contains(trace));
+        said.split_inclusive('\n').filter(told).collect()
     }
 
     /// The run, if it ended with this code; a panic that shows what it said otherwise.
@@ -66,6 +83,8 @@ pub(crate) fn modfarm(folder: &Utf8Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_modfarm"));
     command.args(arguments).current_dir(folder).env_clear().stdin(Stdio::null());
     command.env("HOME", folder).env("LC_ALL", "C.UTF-8");
+    // Whoever publishes has one set, and so may whoever builds. It must be nowhere afterwards.
+    command.env("GH_TOKEN", format!("ghp_{TOKEN_MARK}000000000000000000000"));
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command
 }
@@ -83,6 +102,19 @@ pub(crate) fn kit() -> Utf8PathBuf {
 /// The Apache and the Pythons of the kit that can run.
 pub(crate) fn running_roots() -> Utf8PathBuf {
     kit().join("run")
+}
+
+/// Panics if a token is in a file below a folder, links aside.
+#[track_caller]
+pub(crate) fn assert_no_token(folder: &Utf8Path) {
+    for path in files::walk(folder).expect("a folder") {
+        let path = folder.join(path);
+        if files::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
+            let bytes = files::read(&path).expect("a file");
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!text.contains(TOKEN_MARK), "a token is in {path}");
+        }
+    }
 }
 
 /// A folder like the repository: the matrix, its lock, and a runner with the cross kit.
@@ -126,8 +158,14 @@ impl Site {
         std::os::unix::fs::symlink(folder, link).expect("a link");
     }
 
+    /// Writes a file here, and never through a link into the repository's own kit.
     pub(crate) fn write(&self, path: &str, text: &str) {
-        files::write_atomic(&self.folder.join(path), text.as_bytes()).expect("a file");
+        let path = self.folder.join(path);
+        let folder = files::parent(&path);
+        files::create_dir_all(folder).expect("a folder");
+        let real = files::canonical(folder).expect("a folder");
+        assert!(real.starts_with(&self.folder), "{path} is behind a link");
+        files::write_atomic(&path, text.as_bytes()).expect("a file");
     }
 
     /// Replaces a piece of a file, which must be there.
@@ -170,6 +208,15 @@ impl Site {
         while !holds() {
             assert!(start.elapsed() < Duration::from_secs(60), "{words}: {:#?}", self.processes());
             std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        // Journals, logs and caches are written while a token is in the environment.
+        if !std::thread::panicking() {
+            assert_no_token(&self.folder);
         }
     }
 }
