@@ -3,7 +3,7 @@
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use process_wrap::tokio::{ChildWrapper, CommandWrap};
@@ -13,6 +13,9 @@ use super::process;
 
 /// How long the guard has to end what the command started.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long is waited for one that is dropped before its end.
+const DROPPED: Duration = Duration::from_secs(2);
 
 /// A command that runs under guard. Dropped, it is ended with everything that it started.
 #[derive(Debug)]
@@ -78,6 +81,17 @@ impl Guarded {
         }
         drop(self.child.start_kill());
         drop(tokio::time::timeout(PATIENCE, self.child.wait()).await);
+    }
+}
+
+impl Drop for Guarded {
+    /// What is dropped in the midst is gone before its folder is cleared away.
+    fn drop(&mut self) {
+        drop(self.lifeline.take());
+        let start = Instant::now();
+        while start.elapsed() < DROPPED && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
