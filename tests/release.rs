@@ -655,10 +655,11 @@ fn an_interrupted_run_leaves_nothing_and_the_next_continues() {
         nothing_is_left(&site, 0);
         let names = files::names(&site.folder.join("dist")).unwrap_or_default();
         assert!(names.iter().all(|name| name == ".mod_wsgi-6.1.1.lock"), "{moment}: {names:?}");
-        let work = files::names(&site.folder.join(".modfarm/cache/store/work")).unwrap_or_default();
-        assert!(work.is_empty(), "{moment}: {work:?}");
     }
     let ran = site.run(&with(&SLOW, &["--format", "json"])).ended(0);
+    // What a worker had no time to clear away, the next one does.
+    let work = files::names(&site.folder.join(".modfarm/cache/store/work")).unwrap_or_default();
+    assert!(work.is_empty(), "{work:?}");
     let finished = |how: &str| {
         let events = ran.events();
         events.iter().filter(|event| event["outcome"]["outcome"] == how).count()
