@@ -153,7 +153,12 @@ mod tests {
     use super::*;
 
     fn finished(job: &str) -> Event {
-        Event::JobFinished { job: job.to_owned(), outcome: JobOutcome::Built, millis: 5 }
+        Event::JobFinished {
+            job: job.to_owned(),
+            outcome: JobOutcome::Built,
+            millis: 5,
+            runner: None,
+        }
     }
 
     #[test]
@@ -176,7 +181,8 @@ mod tests {
 
     #[test]
     fn only_what_the_cache_does_not_know_waits_for_the_disk() {
-        let ended = |outcome| Event::JobFinished { job: "a".to_owned(), outcome, millis: 0 };
+        let ended =
+            |outcome| Event::JobFinished { job: "a".to_owned(), outcome, millis: 0, runner: None };
         let published =
             |unchanged| Event::Published { place: "dist".to_owned(), unchanged, assets: 1 };
         assert!(matters(&ended(JobOutcome::Built)) && matters(&ended(JobOutcome::Cancelled)));

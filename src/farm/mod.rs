@@ -4,8 +4,8 @@
 mod client;
 mod durations;
 pub mod journal;
-mod link;
 mod logs;
+mod reach;
 pub mod runner_file;
 mod schedule;
 
@@ -16,9 +16,11 @@ use camino::Utf8PathBuf;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use self::reach::{Cluster, Connection, Ssh};
+
 use self::client::Client;
 use self::durations::Durations;
-use self::link::Link;
+use self::reach::Link;
 use crate::model::digest::Digest;
 use crate::model::event::{Event, Events, JobOutcome};
 use crate::model::job::Job;
@@ -34,16 +36,6 @@ pub struct Runner {
     pub slots: usize,
     /// How it is reached.
     pub connection: Connection,
-}
-
-/// How a runner is reached.
-#[derive(Clone, Debug)]
-pub enum Connection {
-    /// A worker that is started on this machine.
-    Local {
-        /// The folder of its content store.
-        store: Utf8PathBuf,
-    },
 }
 
 /// Where the farm keeps what it learns, and the program that is its worker.
@@ -270,7 +262,7 @@ impl Farm {
         };
         for (job, outcome) in jobs.iter().zip(&known) {
             if let Some(outcome) = outcome {
-                events.emit(finished(job, outcome));
+                events.emit(finished(job, outcome, None));
             }
         }
         let mut outcomes = known;
@@ -314,7 +306,7 @@ fn warn(events: &Events, message: &str) {
     events.warn(message, hint);
 }
 
-fn finished(job: &Job, outcome: &Outcome) -> Event {
+fn finished(job: &Job, outcome: &Outcome, runner: Option<&str>) -> Event {
     let (outcome, millis) = match outcome {
         Outcome::Built { cached: true, .. } => (JobOutcome::Cached, 0),
         Outcome::Built { millis, .. } => (JobOutcome::Built, *millis),
@@ -323,5 +315,5 @@ fn finished(job: &Job, outcome: &Outcome) -> Event {
         }
         Outcome::Cancelled => (JobOutcome::Cancelled, 0),
     };
-    Event::JobFinished { job: job.name(), outcome, millis }
+    Event::JobFinished { job: job.name(), outcome, millis, runner: runner.map(str::to_owned) }
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::Trouble;
 use super::durations::Durations;
-use super::link::Link;
+use super::reach::Link;
 use super::{Farm, FarmError, Outcome, Policy, finished, logs, warn};
 use crate::model::event::{Event, Events};
 use crate::model::job::Job;
@@ -173,7 +173,7 @@ impl Run<'_> {
             let started =
                 || events.emit(Event::JobStarted { job: name.clone(), runner: runner.clone() });
             let result = match client {
-                Some(client) => client.run(&action, started).await,
+                Some(client) => client.run(&action, &events, started).await,
                 None => Err(Trouble::Runner(format!("runner '{runner}': it is gone"))),
             };
             Done::Job(place, was, result)
@@ -257,13 +257,14 @@ impl Run<'_> {
             cancel.cancel();
         }
         let job = &self.jobs[job];
+        let runner = self.farm.seats[place].runner.name.as_str();
         if let Outcome::Built { cached: false, millis, .. } = outcome {
             durations.record(&job.name(), *millis);
         }
         if let Some(folder) = &self.farm.settings.logs {
-            logs::write(folder, job, &self.farm.seats[place].runner.name, outcome)?;
+            logs::write(folder, job, runner, outcome)?;
         }
-        self.events.emit(finished(job, outcome));
+        self.events.emit(finished(job, outcome, Some(runner)));
         Ok(())
     }
 
@@ -279,7 +280,7 @@ impl Run<'_> {
                 let reason = "no runner is left that could build it".to_owned();
                 Outcome::Failed { reason, log: String::new() }
             };
-            self.events.emit(finished(job, &given));
+            self.events.emit(finished(job, &given, None));
             *outcome = Some(given);
         }
     }

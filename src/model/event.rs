@@ -61,6 +61,44 @@ pub enum Event {
         /// Distinct jobs behind them.
         jobs: usize,
     },
+    /// A run that was interrupted goes on. What was said before holds, but for what was under way.
+    Resumed {
+        /// Jobs that were finished before.
+        finished: usize,
+    },
+    /// A runner was reached, for the first time or again.
+    RunnerReady {
+        /// Its name.
+        runner: String,
+        /// How it is reached: `local`, `ssh build1`, `grpcs://farm:8980`.
+        place: String,
+        /// How many jobs it runs at once.
+        slots: usize,
+        /// Its toolsets with their versions, for people.
+        toolsets: Vec<String>,
+    },
+    /// A runner does not answer as it should. What ran there is tried again where it can be.
+    RunnerLost {
+        /// Its name.
+        runner: String,
+        /// Why.
+        reason: String,
+        /// Whether it is given up for this run.
+        for_good: bool,
+    },
+    /// Inputs that a runner lacked were brought there.
+    Brought {
+        /// The runner.
+        runner: String,
+        /// How many files.
+        files: usize,
+        /// Their bytes, as they are.
+        bytes: u64,
+        /// The bytes that travelled.
+        sent: u64,
+        /// How long it took, in milliseconds.
+        millis: u64,
+    },
     /// A job waits for a place.
     JobQueued {
         /// The job's name: its first cell.
@@ -73,12 +111,22 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expected_millis: Option<u64>,
     },
-    /// A job runs.
+    /// A job runs. It may do so more than once: again after a runner's fault, and a second time on an
+    /// idle runner where it takes far too long on the first.
     JobStarted {
         /// The job's name.
         job: String,
         /// The runner it runs on.
         runner: String,
+    },
+    /// One run of a job ended without an outcome.
+    JobDropped {
+        /// The job's name.
+        job: String,
+        /// The runner it ran on.
+        runner: String,
+        /// Why: the runner's fault, or that another was first.
+        reason: String,
     },
     /// A job ended.
     JobFinished {
@@ -88,6 +136,9 @@ pub enum Event {
         outcome: JobOutcome,
         /// How long it took, in milliseconds; 0 from the cache.
         millis: u64,
+        /// The runner it ran on, if it ran.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        runner: Option<String>,
     },
     /// An inspection objects to something.
     Found {

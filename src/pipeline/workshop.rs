@@ -6,7 +6,7 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
-use crate::farm::runner_file::{ConnectionKind, RunnerFile};
+use crate::farm::runner_file::{Reached, RunnerFile};
 use crate::farm::{Connection, Farm, FarmError, Runner, Settings};
 use crate::inspect::{Context, RootExports};
 use crate::matrix::Matrix;
@@ -356,10 +356,12 @@ fn runner(file: &RunnerFile, request: &WorkshopRequest) -> Runner {
     Runner {
         name: file.name.clone(),
         slots: request.slots.or(file.slots).unwrap_or(cores),
-        connection: match file.connection {
-            ConnectionKind::Local => {
+        connection: match &file.reached {
+            Reached::Local => {
                 Connection::Local { store: request.state.join("cache").join("store") }
             }
+            Reached::Ssh(ssh) => Connection::Ssh(ssh.clone()),
+            Reached::Cluster(cluster) => Connection::Cluster(cluster.clone()),
         },
     }
 }

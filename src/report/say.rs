@@ -83,6 +83,11 @@ impl Words {
             }
             Event::StageStarted { .. }
             | Event::JobStarted { .. }
+            | Event::JobDropped { .. }
+            | Event::RunnerReady { .. }
+            | Event::RunnerLost { .. }
+            | Event::Brought { .. }
+            | Event::Resumed { .. }
             | Event::SmokeStarted { .. }
             | Event::AssetStarted { .. }
             | Event::AssetProgress { .. } => return None,
@@ -91,7 +96,7 @@ impl Words {
                     format!("{title}: {} from {}", count(*cells, "cell"), count(*jobs, "job"));
                 ("Building", Tone::Good, text)
             }
-            Event::JobFinished { job, outcome, millis } => self.finished(job, outcome, *millis),
+            Event::JobFinished { job, outcome, millis, .. } => self.finished(job, outcome, *millis),
             Event::Found { subject, finding } => {
                 let tone = match finding.severity {
                     Severity::Error => Tone::Bad,
@@ -251,7 +256,8 @@ mod tests {
     fn a_log_is_shown_for_what_failed() {
         let mut words = Words::default();
         let failed = JobOutcome::Failed { reason: "exit code 2".into(), log: "x.c:1: no\n".into() };
-        let event = Event::JobFinished { job: "a/b".into(), outcome: failed, millis: 5 };
+        let event =
+            Event::JobFinished { job: "a/b".into(), outcome: failed, millis: 5, runner: None };
         assert_eq!(words.line(&event).unwrap().text, "a/b: exit code 2\n| x.c:1: no");
     }
 

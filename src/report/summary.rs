@@ -37,7 +37,7 @@ impl Summary {
                 let (cells, jobs) = (count(*cells, "cell"), count(*jobs, "job"));
                 self.title = Some(format!("{title}: {cells} from {jobs}"));
             }
-            Event::JobFinished { job, outcome, millis } => self.job(job, outcome, *millis),
+            Event::JobFinished { job, outcome, millis, .. } => self.job(job, outcome, *millis),
             Event::Found { subject, finding } => {
                 let what = format!("`{subject}`: {} [{}]", finding.message, finding.check);
                 self.failures.push(Failed { what, log: String::new() });
@@ -180,7 +180,12 @@ mod tests {
         assert_eq!(summary.markdown(None), None);
         summary.event(&Event::Planned { title: "mod_wsgi 6.1.1".into(), cells: 3, jobs: 2 });
         let job = "A-win64/py311-VC14".to_owned();
-        summary.event(&Event::JobFinished { job, outcome: JobOutcome::Built, millis: 1500 });
+        summary.event(&Event::JobFinished {
+            job,
+            outcome: JobOutcome::Built,
+            millis: 1500,
+            runner: None,
+        });
         let served = Smoke::Served { by: by(), checks: vec!["start".into()] };
         tried(&mut summary, &["A-win64/py311-VC14", "B-win64/py311-VC14"], served);
         let reason = "no Python 3.14 for win64 to run is at hand".to_owned();

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bazel_remote_apis::build::bazel::remote::execution::v2 as reapi;
 use bazel_remote_apis::google::bytestream;
@@ -16,11 +16,12 @@ use reapi::content_addressable_storage_client::ContentAddressableStorageClient;
 use reapi::execution_client::ExecutionClient;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use super::Outcome;
+use super::reach::Wire;
 use crate::model::digest::Digest;
+use crate::model::event::{Event, Events};
 use crate::model::job::Action;
 use crate::model::tree::{Content, from_wire, to_wire};
 use crate::sys::files;
@@ -69,7 +70,7 @@ impl fmt::Display for Trouble {
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     runner: Arc<str>,
-    channel: Channel,
+    wire: Wire,
     /// What the worker is known to have.
     there: Arc<Mutex<HashSet<Digest>>>,
     /// Held while something is brought, so that what two jobs share travels once.
@@ -78,8 +79,8 @@ pub(super) struct Client {
 
 impl Client {
     /// A client over a connection.
-    pub(super) fn new(runner: &str, channel: Channel) -> Self {
-        Self { runner: runner.into(), channel, there: Arc::default(), bringing: Arc::default() }
+    pub(super) fn new(runner: &str, wire: Wire) -> Self {
+        Self { runner: runner.into(), wire, there: Arc::default(), bringing: Arc::default() }
     }
 
     /// The outcome of an action, if it is known already.
@@ -92,7 +93,7 @@ impl Client {
             ..Default::default()
         };
         let mut cache =
-            ActionCacheClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT);
+            ActionCacheClient::new(self.wire.clone()).max_decoding_message_size(MESSAGE_LIMIT);
         let result = match cache.get_action_result(request).await {
             Ok(response) => response.into_inner(),
             Err(status) if status.code() == Code::NotFound => return Ok(None),
@@ -105,16 +106,17 @@ impl Client {
     }
 
     /// Brings what the worker lacks, runs the action and fetches what it made. `started` is called
-    /// when the command starts.
+    /// when the command starts; what travelled there is told as an event.
     pub(super) async fn run(
         &self,
         action: &Action,
+        events: &Events,
         started: impl Fn() + Send + Sync,
     ) -> Result<Outcome, Trouble> {
-        match self.try_once(action, &started).await {
+        match self.try_once(action, events, &started).await {
             Err(Trouble::Forgotten(_)) => {
                 lock(&self.there).clear();
-                self.try_once(action, &started).await
+                self.try_once(action, events, &started).await
             }
             other => other,
         }
@@ -123,9 +125,10 @@ impl Client {
     async fn try_once(
         &self,
         action: &Action,
+        events: &Events,
         started: &(impl Fn() + Send + Sync),
     ) -> Result<Outcome, Trouble> {
-        self.bring(action).await?;
+        self.bring(action, events).await?;
         let response = self.follow(action, started).await?;
         let status = response.status.unwrap_or_default();
         let result = response.result.unwrap_or_default();
@@ -152,7 +155,7 @@ impl Client {
             ..Default::default()
         };
         let wrong = |status: Status| self.trouble("run the job", &status);
-        let mut operations = ExecutionClient::new(self.channel.clone())
+        let mut operations = ExecutionClient::new(self.wire.clone())
             .max_decoding_message_size(MESSAGE_LIMIT)
             .execute(request)
             .await
@@ -287,9 +290,8 @@ impl Client {
             resource_name: format!("blobs/{digest}"),
             ..Default::default()
         };
-        let mut client =
-            bytestream::byte_stream_client::ByteStreamClient::new(self.channel.clone())
-                .max_decoding_message_size(MESSAGE_LIMIT);
+        let mut client = bytestream::byte_stream_client::ByteStreamClient::new(self.wire.clone())
+            .max_decoding_message_size(MESSAGE_LIMIT);
         let mut stream = client.read(request).await.map_err(wrong)?.into_inner();
         let mut bytes = BytesMut::new();
         while let Some(message) = stream.message().await.map_err(wrong)? {
@@ -310,7 +312,8 @@ impl Client {
     }
 
     /// Brings everything of an action that the worker lacks.
-    async fn bring(&self, action: &Action) -> Result<(), Trouble> {
+    async fn bring(&self, action: &Action, events: &Events) -> Result<(), Trouble> {
+        let begun = Instant::now();
         let _one_at_a_time = self.bringing.lock().await;
         let mut wanted: Vec<(Digest, Content)> = {
             let there = lock(&self.there);
@@ -333,6 +336,16 @@ impl Client {
             batch.push((*digest, content.clone()));
         }
         self.bring_batch(batch).await?;
+        if !missing.is_empty() {
+            let bytes = missing.iter().map(|digest| digest.size).sum();
+            events.emit(Event::Brought {
+                runner: self.runner.to_string(),
+                files: missing.len(),
+                bytes,
+                sent: bytes,
+                millis: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            });
+        }
         lock(&self.there).extend(wanted.iter().map(|(digest, _)| *digest));
         Ok(())
     }
@@ -376,7 +389,7 @@ impl Client {
     async fn bring_stream(&self, digest: Digest, content: Content) -> Result<(), Trouble> {
         let (sender, receiver) = mpsc::channel(4);
         let reading = tokio::task::spawn_blocking(move || large(digest, content, &sender));
-        let sent = bytestream::byte_stream_client::ByteStreamClient::new(self.channel.clone())
+        let sent = bytestream::byte_stream_client::ByteStreamClient::new(self.wire.clone())
             .write(ReceiverStream::new(receiver))
             .await;
         reading.await.map_err(panicked)??;
@@ -387,8 +400,8 @@ impl Client {
         Err(self.fault("it took only a part of an input"))
     }
 
-    fn storage(&self) -> ContentAddressableStorageClient<Channel> {
-        ContentAddressableStorageClient::new(self.channel.clone())
+    fn storage(&self) -> ContentAddressableStorageClient<Wire> {
+        ContentAddressableStorageClient::new(self.wire.clone())
             .max_decoding_message_size(MESSAGE_LIMIT)
     }
 
@@ -516,7 +529,7 @@ mod tests {
     use tonic::{Request, Response, Streaming};
 
     use super::*;
-    use crate::farm::link::over;
+    use crate::farm::reach::over;
     use crate::model::job::ActionSpec;
     use crate::model::tree::TreeBuilder;
 
