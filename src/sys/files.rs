@@ -140,15 +140,58 @@ pub fn temporary_file_in(folder: &Utf8Path) -> Result<tempfile::NamedTempFile, F
 }
 
 /// Gives a temporary file its name and takes away the right to write to it. One that is there
-/// already is replaced; where the system refuses that, it stays.
+/// already is replaced; where Windows refuses that, for somebody reads it, it stays.
 pub fn persist_read_only(file: tempfile::NamedTempFile, path: &Utf8Path) -> Result<(), FileError> {
-    set_read_only(file.as_file(), 0o444).map_err(at("set the permissions of", path))?;
-    create_dir_all(parent(path))?;
-    match file.persist(path) {
-        Ok(_) => Ok(()),
-        Err(_) if cfg!(windows) && exists(path) => Ok(()),
-        Err(error) => Err(FileError::new("write", path, error.error)),
+    // Windows replaces no file that is read-only, and gives a new name to none.
+    if cfg!(not(windows)) {
+        set_read_only(file.as_file(), 0o444).map_err(at("set the permissions of", path))?;
     }
+    let (mut file, mut tries) = (file, 0);
+    loop {
+        create_dir_all(parent(path))?;
+        if cfg!(windows) && exists(path) && remove_file(path).is_err() {
+            return Ok(());
+        }
+        tries += 1;
+        match file.persist(path) {
+            Ok(file) if cfg!(windows) => {
+                return set_read_only(&file, 0o444).map_err(at("set the permissions of", path));
+            }
+            Ok(_) => return Ok(()),
+            // Another one of us was faster.
+            Err(_) if cfg!(windows) && exists(path) => return Ok(()),
+            // Somebody who tidies up may have found the folder empty just now.
+            Err(error) if error.error.kind() == io::ErrorKind::NotFound && tries < 100 => {
+                file = error.file;
+            }
+            Err(error) => return Err(FileError::new("write", path, error.error)),
+        }
+    }
+}
+
+/// Notes down that a file is used, as its time of access: explicitly, since most systems are set up not
+/// to do so. Where that is not possible nothing is said, and the file looks older than it is.
+pub fn note_use(path: &Utf8Path) {
+    let times = fs::FileTimes::new().set_accessed(SystemTime::now());
+    if let Err(error) = File::open(path).and_then(|file| file.set_times(times)) {
+        tracing::trace!("the use of {path} is not noted down: {error}");
+    }
+}
+
+/// When a file was last used: read as far as that was noted down, or written.
+#[must_use]
+pub fn last_use(metadata: &fs::Metadata) -> SystemTime {
+    modified(metadata).max(metadata.accessed().unwrap_or(SystemTime::UNIX_EPOCH))
+}
+
+/// Takes away the right to write to a file that is there.
+pub fn take_away_writing(path: &Utf8Path) -> Result<(), FileError> {
+    let mut permissions = metadata(path)?.permissions();
+    if permissions.readonly() {
+        return Ok(());
+    }
+    permissions.set_readonly(true);
+    fs::set_permissions(path, permissions).map_err(at("set the permissions of", path))
 }
 
 fn set_read_only(file: &File, mode: u32) -> io::Result<()> {
@@ -182,12 +225,20 @@ pub fn temporary_dir_in(folder: &Utf8Path) -> Result<tempfile::TempDir, FileErro
 
 /// Removes a file; one that is not there is no error.
 pub fn remove_file(path: &Utf8Path) -> Result<(), FileError> {
-    ignore_missing(fs::remove_file(path)).map_err(at("remove", path))
+    #[cfg(windows)]
+    let removed = super::stubborn::remove_file(path.as_std_path());
+    #[cfg(not(windows))]
+    let removed = fs::remove_file(path);
+    ignore_missing(removed).map_err(at("remove", path))
 }
 
 /// Removes a folder and all in it; one that is not there is no error.
 pub fn remove_dir_all(path: &Utf8Path) -> Result<(), FileError> {
-    ignore_missing(fs::remove_dir_all(path)).map_err(at("remove", path))
+    #[cfg(windows)]
+    let removed = super::stubborn::remove_dir_all(path.as_std_path());
+    #[cfg(not(windows))]
+    let removed = fs::remove_dir_all(path);
+    ignore_missing(removed).map_err(at("remove", path))
 }
 
 fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
@@ -195,6 +246,11 @@ fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
     }
+}
+
+/// Removes a folder if it is empty; one that is not, or not there, is no error.
+pub fn remove_dir_if_empty(path: &Utf8Path) {
+    fs::remove_dir(path).ok();
 }
 
 /// Renames a file or folder within one file system.
@@ -223,8 +279,10 @@ pub fn exchange(one: &Utf8Path, other: &Utf8Path) -> Result<(), FileError> {
 
 /// Has the system write down the names in a folder.
 pub fn sync_dir(path: &Utf8Path) -> Result<(), FileError> {
-    #[cfg(unix)]
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(at("sync", path))?;
+    // Windows opens no folder like a file, and writes names down by itself.
+    if cfg!(unix) {
+        File::open(path).and_then(|folder| folder.sync_all()).map_err(at("sync", path))?;
+    }
     Ok(())
 }
 
@@ -294,9 +352,21 @@ pub fn symlink_metadata(path: &Utf8Path) -> Result<fs::Metadata, FileError> {
     fs::symlink_metadata(path).map_err(at("look at", path))
 }
 
-/// The path without links in it.
+/// The path without links in it, on Windows as other programs take it, too.
 pub fn canonical(path: &Utf8Path) -> Result<Utf8PathBuf, FileError> {
-    path.canonicalize_utf8().map_err(at("look at", path))
+    let canonical = path.canonicalize_utf8().map_err(at("look at", path))?;
+    Ok(if cfg!(windows) { without_prefix(canonical) } else { canonical })
+}
+
+/// `C:\folder` of `\\?\C:\folder`, which cmd and compilers do not take for a folder to work in. It
+/// stays where it matters: for names that end in dots or spaces. Long paths need none here.
+fn without_prefix(path: Utf8PathBuf) -> Utf8PathBuf {
+    let drive = |rest: &&str| rest.as_bytes().get(1..3) == Some(br":\");
+    let plain = |rest: &&str| !rest.split('\\').any(|part| part.ends_with(['.', ' ']));
+    match path.as_str().strip_prefix(r"\\?\").filter(drive).filter(plain) {
+        Some(rest) => rest.into(),
+        None => path,
+    }
 }
 
 /// The time a file was last used or written, whichever the system keeps; the epoch where it keeps none.
@@ -345,6 +415,30 @@ pub fn walk(folder: &Utf8Path) -> Result<Vec<String>, FileError> {
     Ok(paths)
 }
 
+/// Every regular file below a folder as [`walk`] has it, with what the system says of it. What goes away
+/// meanwhile is left out, and a folder that is a link, or not there, has none.
+pub fn survey(folder: &Utf8Path) -> Result<Vec<(String, fs::Metadata)>, FileError> {
+    if !symlink_metadata(folder).is_ok_and(|metadata| metadata.is_dir()) {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in walkdir::WalkDir::new(folder) {
+        let entry = match entry.and_then(|entry| Ok((entry.metadata()?, entry))) {
+            Ok((metadata, entry)) => entry.file_type().is_file().then_some((entry, metadata)),
+            Err(error) => match error.into_io_error() {
+                Some(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(FileError::new("list", folder, source));
+                }
+                _ => None,
+            },
+        };
+        let Some((entry, metadata)) = entry else { continue };
+        let path = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+        found.push((path.to_string_lossy().replace('\\', "/"), metadata));
+    }
+    Ok(found)
+}
+
 /// The digest of a file, read in pieces.
 pub fn digest(path: &Utf8Path) -> Result<Digest, FileError> {
     digest_reader(open(path)?).map_err(at("read", path))
@@ -367,12 +461,22 @@ pub fn digest_reader(mut reader: impl Read) -> io::Result<Digest> {
 
 /// A lock on a folder or file, held until it is dropped, or until the process ends.
 #[derive(Debug)]
-pub struct Lock(#[allow(dead_code, reason = "held for its drop")] File);
+pub struct Lock(File);
+
+impl Lock {
+    /// Writes into the locked file who holds it, for people.
+    pub fn label(&self, text: &str) -> io::Result<()> {
+        self.0.set_len(0)?;
+        (&self.0).write_all(text.as_bytes())
+    }
+}
 
 /// Takes the lock that the file `path` stands for; `None` where another process holds it.
 pub fn try_lock(path: &Utf8Path) -> Result<Option<Lock>, FileError> {
     create_dir_all(parent(path))?;
-    let file = append(path)?;
+    // Windows locks nothing that is open for appending alone.
+    let file = OpenOptions::new().create(true).read(true).append(true).open(path);
+    let file = file.map_err(at("open", path))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(Lock(file))),
         Err(fs::TryLockError::WouldBlock) => Ok(None),
@@ -417,6 +521,19 @@ mod tests {
         assert!(link_or_copy(&folder.join("one"), &folder.join("two")).is_err());
         assert!(copy_executable(&folder.join("one"), &folder.join("two")).is_err());
         assert_eq!(read(&folder.join("two")).unwrap(), b"two");
+    }
+
+    #[test]
+    fn a_path_on_windows_is_as_other_programs_take_it() {
+        for (path, plain) in [
+            (r"\\?\C:\store\a b", r"C:\store\a b"),
+            (r"\\?\C:\", r"C:\"),
+            (r"\\?\C:\dots.\a", r"\\?\C:\dots.\a"),
+            (r"\\?\UNC\server\share", r"\\?\UNC\server\share"),
+            ("/store", "/store"),
+        ] {
+            assert_eq!(without_prefix(path.into()), plain);
+        }
     }
 
     #[test]

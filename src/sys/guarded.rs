@@ -58,8 +58,18 @@ impl Guarded {
     }
 
     /// Waits for the end of the command; what it left behind is ended by then.
+    #[cfg(target_os = "linux")]
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
+    }
+
+    /// Waits for the end of the command, and ends what it left behind: waiting for the whole group or
+    /// job object is waiting for that to end by itself.
+    #[cfg(not(target_os = "linux"))]
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
+        let status = self.child.inner_mut().wait().await;
+        self.kill();
+        status
     }
 
     /// How the command ended, if it has.
@@ -79,8 +89,8 @@ impl Guarded {
         if guarded && tokio::time::timeout(PATIENCE, self.child.wait()).await.is_ok() {
             return;
         }
-        drop(self.child.start_kill());
-        drop(tokio::time::timeout(PATIENCE, self.child.wait()).await);
+        self.kill();
+        drop(tokio::time::timeout(PATIENCE, self.child.inner_mut().wait()).await);
     }
 }
 
@@ -88,6 +98,9 @@ impl Drop for Guarded {
     /// What is dropped in the midst is gone before its folder is cleared away.
     fn drop(&mut self) {
         drop(self.lifeline.take());
+        // Where there is no guard, nobody hears of the lifeline.
+        #[cfg(not(target_os = "linux"))]
+        self.kill();
         let start = Instant::now();
         while start.elapsed() < DROPPED && matches!(self.child.try_wait(), Ok(None)) {
             std::thread::sleep(Duration::from_millis(1));

@@ -4,10 +4,16 @@
 // The one place where these are called; everywhere else `.clippy.toml` refuses them.
 #![allow(clippy::disallowed_methods)]
 
+pub mod dial;
 pub mod digests;
 pub mod files;
 #[cfg(target_os = "linux")]
 pub mod guard;
 pub mod guarded;
 pub mod http;
+pub mod packed;
 pub mod process;
+pub mod secret;
+#[cfg(windows)]
+mod stubborn;
+pub mod tls;

@@ -122,9 +122,12 @@ fn end_group(id: u32) {
     }
 }
 
-/// Elsewhere it is left to end by itself.
-#[cfg(not(unix))]
-fn end_group(_: u32) {}
+/// On Windows by the program that comes with it: what the process started, then the process.
+#[cfg(windows)]
+fn end_group(id: u32) {
+    // It may have ended just now.
+    drop(command("taskkill").args(["/F", "/T", "/PID", &id.to_string()]).output());
+}
 
 fn name(command: &Command) -> String {
     command.get_program().to_string_lossy().into_owned()
