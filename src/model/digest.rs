@@ -24,6 +24,12 @@ impl Sha256 {
         Self(hash.finalize().into())
     }
 
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// The first twelve digits: enough for a person to tell two apart, never for a decision.
     #[must_use]
     pub fn short(self) -> String {

@@ -30,6 +30,12 @@ impl Job {
     }
 }
 
+/// The name of the file that the log of a cell's job is kept in.
+#[must_use]
+pub fn log_name(cell: &str) -> String {
+    format!("{}.log", cell.replace(['/', '\\'], "_"))
+}
+
 /// A command, its input tree and the one file it makes.
 #[derive(Clone, Debug)]
 pub struct Action {
@@ -101,10 +107,62 @@ impl Action {
         }
     }
 
+    /// The same action for machines that have these properties, too. Another machine is another key,
+    /// though not other bytes.
+    #[must_use]
+    pub fn asking_for(&self, properties: &BTreeMap<String, String>) -> Self {
+        if properties.is_empty() {
+            return self.clone();
+        }
+        self.changed(|action| {
+            let asked = action.platform.get_or_insert_default();
+            asked.properties.retain(|property| !properties.contains_key(&property.name));
+            asked.properties.extend(properties.iter().map(|(name, value)| {
+                reapi::platform::Property { name: name.clone(), value: value.clone() }
+            }));
+            // The protocol wants them in order.
+            asked
+                .properties
+                .sort_by(|one, other| (&one.name, &one.value).cmp(&(&other.name, &other.value)));
+        })
+    }
+
+    /// The same action, to be run anew each time: its result is not kept, and no other run is taken for
+    /// this one.
+    #[must_use]
+    pub fn anew(&self, salt: &str) -> Self {
+        self.changed(|action| {
+            action.do_not_cache = true;
+            action.salt = salt.as_bytes().to_vec();
+        })
+    }
+
+    fn changed(&self, change: impl FnOnce(&mut reapi::Action)) -> Self {
+        // Its own bytes, so that they can be read.
+        let mut action = reapi::Action::decode(self.messages[1].1.clone()).unwrap_or_default();
+        change(&mut action);
+        let action = Bytes::from(action.encode_to_vec());
+        let digest = Digest::of(&action);
+        let messages = [self.messages[0].clone(), (digest, action)];
+        Self { digest, messages, ..self.clone() }
+    }
+
     /// The action's digest: the key of its result.
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// The digest of its command: arguments, environment, outputs.
+    #[must_use]
+    pub fn command(&self) -> Digest {
+        self.messages[0].0
+    }
+
+    /// The digest of its whole input tree.
+    #[must_use]
+    pub fn input_root(&self) -> Digest {
+        self.inputs.digest()
     }
 
     /// The path of the file it makes.
@@ -124,5 +182,40 @@ impl Action {
         let messages =
             self.messages.iter().map(|(digest, bytes)| (*digest, Content::Bytes(bytes.clone())));
         messages.chain(self.inputs.contents().map(|(digest, content)| (digest, content.clone())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tree::TreeBuilder;
+
+    fn platform(action: &Action) -> Vec<String> {
+        let action = reapi::Action::decode(action.messages[1].1.clone()).unwrap();
+        let properties = action.platform.unwrap().properties;
+        properties.iter().map(|it| format!("{}={}", it.name, it.value)).collect()
+    }
+
+    #[test]
+    fn properties_join_the_platform_and_the_key() {
+        let map = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let action = Action::new(ActionSpec {
+            arguments: vec!["true".to_owned()],
+            environment: BTreeMap::new(),
+            output: "out".to_owned(),
+            platform: map(&[("toolset", "cross")]),
+            inputs: TreeBuilder::default().build(),
+            timeout: Duration::from_secs(1),
+        });
+        assert_eq!(action.asking_for(&BTreeMap::new()).digest(), action.digest());
+        let asking = action.asking_for(&map(&[("pool", "a"), ("zone", "b")]));
+        assert_eq!(platform(&asking), ["pool=a", "toolset=cross", "zone=b"]);
+        assert_ne!(asking.digest(), action.digest());
+        let [digests, asked] = [&action, &asking].map(|it| it.contents().count());
+        assert_eq!(digests, asked);
+        assert!(asking.contents().any(|(digest, _)| digest == asking.digest()));
+        assert_ne!(action.anew("1").digest(), action.anew("2").digest());
     }
 }

@@ -1,7 +1,8 @@
 //! The manifest: what a release says of itself, for programs. Package, publish and download meet here.
 //!
 //! It holds nothing that differs between two builds of the same inputs: no times, no host names, no
-//! paths of a machine.
+//! paths of a machine. Which runner built a cell, when, in how many tries and how long it took is in the
+//! run's `report.json`, under the same digest of the action.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -129,6 +130,8 @@ pub struct BuiltRecord {
     /// The digest of the Remote Execution API action that built it. Cells with the same action share
     /// one compile.
     pub action: Sha256,
+    /// The digests of all that it was made from.
+    pub inputs: InputsRecord,
     /// The toolset that built it.
     pub toolset: String,
     /// The Apache root it was built against.
@@ -141,6 +144,25 @@ pub struct BuiltRecord {
     pub findings: Vec<Finding>,
     /// Whether a real Apache served a page with it.
     pub smoke: Smoke,
+}
+
+/// The digests of all that a file was made from: whoever has the same inputs and runs the same command
+/// gets the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InputsRecord {
+    /// The digest of the command: arguments, environment, outputs.
+    pub command: Sha256,
+    /// The digest of the whole folder that it runs in: the makefile, the source and both roots.
+    pub input_root: Sha256,
+    /// The digest of the module's source within it.
+    pub source_tree: Sha256,
+    /// The digest of the Apache root within it.
+    pub apache_tree: Sha256,
+    /// The digest of the Python root within it.
+    pub python_tree: Sha256,
+    /// The toolset, with the digest of its version and of all that it links into a module.
+    pub toolset: ToolsetRecord,
 }
 
 /// An archive of the release.

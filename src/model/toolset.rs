@@ -27,6 +27,36 @@ pub struct Toolset {
     pub settings: BTreeMap<String, String>,
 }
 
+/// What `modfarm toolsets` writes, and what is read of a cluster's machines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Found {
+    /// The version of this format.
+    pub format_version: u32,
+    /// The version of modfarm that looked.
+    pub modfarm: String,
+    /// What it found.
+    pub toolsets: Vec<Toolset>,
+}
+
+impl Found {
+    /// The version of the format that is written and understood.
+    pub const FORMAT_VERSION: u32 = 1;
+
+    /// What this modfarm found.
+    #[must_use]
+    pub fn new(toolsets: Vec<Toolset>) -> Self {
+        let modfarm = env!("CARGO_PKG_VERSION").to_owned();
+        Self { format_version: Self::FORMAT_VERSION, modfarm, toolsets }
+    }
+
+    /// The file's text.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).map(|text| text + "\n").unwrap_or_default()
+    }
+}
+
 /// mingw-w64's name of a family's C runtime, for `-l`.
 #[must_use]
 pub fn mingw_runtime(family: AbiFamily) -> &'static str {

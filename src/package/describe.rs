@@ -7,20 +7,25 @@ use crate::inspect::Inspected;
 use crate::model::cell::{CellId, Verdict};
 use crate::model::digest::Sha256;
 use crate::model::manifest::{
-    BuiltRecord, CellRecord, FORMAT_VERSION, Manifest, ModuleRecord, RootRecord, ToolsetRecord,
+    BuiltRecord, CellRecord, FORMAT_VERSION, InputsRecord, Manifest, ModuleRecord, RootRecord,
+    ToolsetRecord,
 };
 use crate::model::smoke::Smoke;
 use crate::model::toolset::Toolset;
 use crate::plan::{Assignment, Build, Plan, PlannedCell};
 use crate::roots::{Root, Source};
 
-/// A cell's file, with the digest of the action that built it.
+/// A cell's file, with the digests of what built it.
 #[derive(Debug)]
 pub struct Proven {
     /// The file, as the inspection passed it.
     pub file: Inspected,
     /// The action's digest.
     pub action: Sha256,
+    /// The digest of its command.
+    pub command: Sha256,
+    /// The digest of the tree it ran in.
+    pub input_root: Sha256,
 }
 
 /// What a release is described from.
@@ -32,8 +37,9 @@ pub struct Facts<'a> {
     pub source: &'a Source,
     /// The roots, by name.
     pub roots: &'a BTreeMap<String, Root>,
-    /// The toolsets, by name.
-    pub toolsets: &'a BTreeMap<String, Toolset>,
+    /// The toolsets, by the names of the runner and of the toolset: two runners may have different ones
+    /// of one name.
+    pub toolsets: &'a BTreeMap<(String, String), Toolset>,
     /// The files, by cell.
     pub proven: BTreeMap<CellId, Proven>,
     /// What was seen of the files, by cell.
@@ -52,7 +58,9 @@ pub fn describe(facts: Facts<'_>) -> Contents {
         .map(|cell| {
             let proven = proven.remove(&cell.id);
             let seen = seen.remove(&cell.id);
-            let record = record(plan, cell, proven.as_ref(), seen, roots);
+            let made_of =
+                |by: &Assignment, proven: &Proven| inputs(by, proven, source, roots, toolsets);
+            let record = record(plan, cell, proven.as_ref(), seen, roots, made_of);
             if let (Some(built), Some(proven)) = (&record.built, proven) {
                 used.extend([built.apache_root.clone(), built.python_root.clone()]);
                 modules.insert(built.path.clone(), proven.file);
@@ -70,7 +78,7 @@ pub fn describe(facts: Facts<'_>) -> Contents {
             source_sha256: source.sha256,
             source_tree: source.tree.digest().sha256,
         },
-        toolsets: toolsets.values().map(toolset_record).collect(),
+        toolsets: distinct(toolsets),
         roots: roots.values().filter(|root| used.contains(&root.name)).map(root_record).collect(),
         cells,
         archives: Vec::new(),
@@ -85,12 +93,14 @@ fn record(
     proven: Option<&Proven>,
     seen: Option<Smoke>,
     roots: &BTreeMap<String, Root>,
+    made_of: impl Fn(&Assignment, &Proven) -> Option<InputsRecord>,
 ) -> CellRecord {
     let id = &cell.id;
     let built = match (&cell.build, proven) {
         (Build::By(by), Some(proven)) => {
             let seen = seen.unwrap_or_else(|| Smoke::NotRun { reason: "not tried".to_owned() });
-            Some(built_record(&plan.module, id, by, proven, seen, roots))
+            made_of(by, proven)
+                .map(|inputs| built_record(&plan.module, id, by, proven, seen, roots, inputs))
         }
         _ => None,
     };
@@ -117,6 +127,7 @@ fn built_record(
     proven: &Proven,
     smoke: Smoke,
     roots: &BTreeMap<String, Root>,
+    inputs: InputsRecord,
 ) -> BuiltRecord {
     let mut warnings = by.warnings.clone();
     for name in [&by.apache_root, &by.python_root] {
@@ -132,6 +143,7 @@ fn built_record(
         size: digest.size,
         load_module: id.load_module_line(module),
         action: proven.action,
+        inputs,
         toolset: by.toolset.clone(),
         apache_root: by.apache_root.clone(),
         python_root: by.python_root.clone(),
@@ -139,6 +151,33 @@ fn built_record(
         findings: proven.file.findings().to_vec(),
         smoke,
     }
+}
+
+/// What a file was made from. There is no file without roots and a toolset.
+fn inputs(
+    by: &Assignment,
+    proven: &Proven,
+    source: &Source,
+    roots: &BTreeMap<String, Root>,
+    toolsets: &BTreeMap<(String, String), Toolset>,
+) -> Option<InputsRecord> {
+    let tree = |name: &String| roots.get(name).map(|root| root.tree.digest().sha256);
+    let toolset = toolsets.get(&(by.runner.clone(), by.toolset.clone()))?;
+    Some(InputsRecord {
+        command: proven.command,
+        input_root: proven.input_root,
+        source_tree: source.tree.digest().sha256,
+        apache_tree: tree(&by.apache_root)?,
+        python_tree: tree(&by.python_root)?,
+        toolset: toolset_record(toolset),
+    })
+}
+
+/// Every toolset once, whichever runners have it.
+fn distinct(toolsets: &BTreeMap<(String, String), Toolset>) -> Vec<ToolsetRecord> {
+    let by_digest: BTreeMap<_, _> =
+        toolsets.values().map(|toolset| ((&toolset.name, toolset.digest), toolset)).collect();
+    by_digest.into_values().map(toolset_record).collect()
 }
 
 fn toolset_record(toolset: &Toolset) -> ToolsetRecord {
@@ -162,9 +201,9 @@ fn root_record(root: &Root) -> RootRecord {
 }
 
 /// What holds for every file of the release.
-fn warnings(plan: &Plan, toolsets: &BTreeMap<String, Toolset>) -> Vec<String> {
+fn warnings(plan: &Plan, toolsets: &BTreeMap<(String, String), Toolset>) -> Vec<String> {
     let mut warnings = plan.warnings.clone();
-    if toolsets.contains_key("cross") {
+    if toolsets.keys().any(|(_, toolset)| toolset == "cross") {
         warnings.push(
             "Compiled with clang and linked with lld against mingw-w64's import library of the same \
              C runtime, not with Microsoft's compiler."

@@ -3,8 +3,7 @@
 //!
 //! What depends on the Apache alone is found once a label, so that a plan is linear in its cells.
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{Assignment, Build};
 use crate::matrix::{Apache, Matrix};
@@ -37,7 +36,7 @@ struct Candidate<'a> {
     apache_root: &'a str,
     warnings: Vec<String>,
     /// The Pythons of the label's arch that it has, for the reason where it lacks one.
-    has: String,
+    pythons: Vec<PythonTag>,
 }
 
 impl<'a> Assigner<'a> {
@@ -93,7 +92,7 @@ fn candidates<'a>(offers: &[Indexed<'a>], apache: &Apache, abi: AbiFamily) -> Ca
     }
     let links = |indexed: &Indexed<'a>| indexed.offer.families.contains(&abi);
     if !offers.iter().any(links) {
-        return none(format!("no toolset links for {abi} ({})", who_links(offers)));
+        return none(format!("no toolset links for {abi} (there are {})", who_links(offers)));
     }
     let compiles = |indexed: &Indexed<'a>| links(indexed) && indexed.offer.arches.contains(&arch);
     if !offers.iter().any(compiles) {
@@ -117,7 +116,7 @@ fn candidate<'a>(offer: usize, indexed: &Indexed<'a>, apache: &Apache) -> Option
         offer,
         apache_root: &root.root,
         warnings: newer_than_label(root, apache).into_iter().collect(),
-        has: format!("{} has {}", indexed.offer.runner, tags(indexed, apache.label.arch)),
+        pythons: tags(indexed, apache.label.arch),
     })
 }
 
@@ -142,32 +141,29 @@ fn newer_than_label(root: &ApacheOffer, apache: &Apache) -> Option<String> {
     })
 }
 
+/// What toolsets link for, without the runners that have them: a release over many runners says the same
+/// as one over few.
 fn who_links(offers: &[Indexed<'_>]) -> String {
-    let families = |indexed: &Indexed<'_>| {
-        let names: Vec<&str> =
-            indexed.offer.families.iter().map(|family| family.as_str()).collect();
-        format!("{} has {}", indexed.offer.runner, listed(&names, "none"))
-    };
-    offers.iter().map(families).collect::<Vec<_>>().join("; ")
+    let families: BTreeSet<&str> = offers
+        .iter()
+        .flat_map(|indexed| indexed.offer.families.iter().map(|family| family.as_str()))
+        .collect();
+    let known = AbiFamily::ALL.iter().map(|family| family.as_str());
+    let names: Vec<&str> = known.filter(|family| families.contains(family)).collect();
+    listed(&names, "none")
 }
 
 fn no_python(tag: PythonTag, arch: Arch, candidates: &[Candidate<'_>]) -> String {
-    let mut reason = format!("no runner has a Python {tag} {arch} root (");
-    for (index, candidate) in candidates.iter().enumerate() {
-        let joint = if index == 0 { "" } else { "; " };
-        write!(reason, "{joint}{}", candidate.has).unwrap_or_default();
-    }
-    reason.push(')');
-    reason
+    let tags: BTreeSet<PythonTag> =
+        candidates.iter().flat_map(|candidate| candidate.pythons.iter().copied()).collect();
+    let names: Vec<String> = tags.iter().map(ToString::to_string).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    format!("no runner has a Python {tag} {arch} root (there are {})", listed(&names, "none"))
 }
 
-fn tags(indexed: &Indexed<'_>, arch: Arch) -> String {
+fn tags(indexed: &Indexed<'_>, arch: Arch) -> Vec<PythonTag> {
     let of_arch = |(_, its): &&(PythonTag, Arch)| *its == arch;
-    let mut tags: Vec<PythonTag> =
-        indexed.pythons.keys().filter(of_arch).map(|(tag, _)| *tag).collect();
-    tags.sort_unstable();
-    let names: Vec<String> = tags.iter().map(ToString::to_string).collect();
-    listed(&names.iter().map(String::as_str).collect::<Vec<_>>(), "none")
+    indexed.pythons.keys().filter(of_arch).map(|(tag, _)| *tag).collect()
 }
 
 /// Names with commas between them, the first dozen of many.
