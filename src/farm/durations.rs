@@ -41,11 +41,6 @@ impl Durations {
         self.millis.get(job).copied()
     }
 
-    /// How long a job is expected to take. One that is not known may take longer than any other.
-    pub(super) fn expected(&self, job: &str) -> u64 {
-        self.known(job).unwrap_or(u64::MAX)
-    }
-
     /// Records how long a job took.
     pub(super) fn record(&mut self, job: &str, millis: u64) {
         self.millis.insert(job.to_owned(), millis);
@@ -65,15 +60,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn are_kept_and_unknown_jobs_are_the_longest() {
+    fn are_kept_and_damage_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let file = Utf8Path::from_path(folder.path()).unwrap().join("durations.json");
         let mut durations = Durations::load(Some(&file));
         durations.record("a", 5);
         durations.save().unwrap();
         let durations = Durations::load(Some(&file));
-        assert_eq!((durations.expected("a"), durations.expected("b")), (5, u64::MAX));
+        assert_eq!((durations.known("a"), durations.known("b")), (Some(5), None));
         files::write_atomic(&file, b"{").unwrap();
-        assert_eq!(Durations::load(Some(&file)).expected("a"), u64::MAX);
+        assert_eq!(Durations::load(Some(&file)).known("a"), None);
     }
 }

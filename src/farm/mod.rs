@@ -1,38 +1,50 @@
 //! The orchestrator: gives jobs to runners, follows them, brings their outputs home. It is a client of
 //! the Remote Execution API; a runner is a worker at the other end of some stream, and not trusted.
 
+mod built;
 mod client;
+mod drive;
 mod durations;
+mod eligible;
+mod harmless;
+pub mod install;
 pub mod journal;
 mod logs;
 mod reach;
 pub mod runner_file;
-mod schedule;
+pub mod runs;
+pub mod schedule;
+mod under_way;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use self::reach::{Cluster, Connection, Ssh};
+pub use self::reach::{Answer, Cluster, Connection, Ssh, probe};
 
+use self::built::Built;
 use self::client::Client;
+use self::drive::Drive;
 use self::durations::Durations;
 use self::reach::Link;
+use crate::model::abi::AbiFamily;
 use crate::model::digest::Digest;
 use crate::model::event::{Event, Events, JobOutcome};
 use crate::model::job::Job;
 use crate::model::toolset::Toolset;
 use crate::sys::files::FileError;
+use crate::worker::StoreError;
 
 /// A place that can build.
 #[derive(Clone, Debug)]
 pub struct Runner {
     /// Its name, which jobs are planned for.
     pub name: String,
-    /// How many jobs it runs at once.
+    /// How many jobs it runs at once; 0 for as many as its worker says.
     pub slots: usize,
     /// How it is reached.
     pub connection: Connection,
@@ -127,7 +139,7 @@ pub enum FarmError {
         source: std::io::Error,
     },
     /// A worker does not answer as one does.
-    #[error("runner '{runner}': {reason}{said}")]
+    #[error("runner '{runner}': {}{}", harmless::message(reason), harmless::log(said.as_bytes()))]
     Greeting {
         /// The runner.
         runner: String,
@@ -139,26 +151,57 @@ pub enum FarmError {
     /// A file of the farm's own.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The store of built files.
+    #[error(transparent)]
+    Built(#[from] StoreError),
 }
+
+impl FarmError {
+    /// The reason in one line, for where the runner's name stands already.
+    fn because(&self) -> String {
+        match self {
+            Self::Start { program, source, .. } => format!("cannot start {program}: {source}"),
+            Self::Greeting { reason, .. } => reason.lines().next().unwrap_or_default().to_owned(),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// How long a runner has to be reached and to answer, whatever it is that takes long: after it the others
+/// begin without it.
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// The runners, connected.
 #[derive(Debug)]
 pub struct Farm {
     settings: Settings,
     seats: Vec<Seat>,
+    built: Built,
 }
 
-/// A runner that was reached.
+/// A runner, as it was found when the farm was connected.
 #[derive(Debug)]
 struct Seat {
     runner: Runner,
     toolsets: Vec<Toolset>,
+    /// The families that it builds for, where not all that its toolsets can.
+    families: Option<Vec<AbiFamily>>,
+    /// Why it was not reached, if it was not. It may be later.
+    away: Option<String>,
     link: Mutex<Option<Link>>,
 }
 
 impl Seat {
-    fn new(runner: Runner, link: Link) -> Self {
-        Self { runner, toolsets: link.toolsets.clone(), link: Mutex::new(Some(link)) }
+    fn new(mut runner: Runner, link: Result<Link, String>) -> Self {
+        let (link, away) = match link {
+            Ok(link) => (Some(link), None),
+            Err(reason) => (None, Some(reason)),
+        };
+        if runner.slots == 0 {
+            runner.slots = link.as_ref().map_or(1, |link| link.jobs);
+        }
+        let toolsets = link.as_ref().map_or_else(Vec::new, |link| link.toolsets.clone());
+        Self { runner, toolsets, families: None, away, link: Mutex::new(link) }
     }
 
     /// A client over the connection as it stands.
@@ -172,7 +215,8 @@ impl Seat {
 }
 
 impl Farm {
-    /// Reaches every runner. One that cannot be reached is a warning, as long as another can.
+    /// Reaches every runner, all at the same time. One that is not there in time is a warning, as long as
+    /// another is; it is tried again while jobs run.
     pub async fn connect(
         runners: Vec<Runner>,
         settings: Settings,
@@ -180,33 +224,58 @@ impl Farm {
     ) -> Result<Self, FarmError> {
         let mut opening = JoinSet::new();
         for (place, runner) in runners.into_iter().enumerate() {
-            let program = settings.program.clone();
+            let settings = settings.clone();
             opening.spawn(async move {
-                let link = Link::open(&runner, &program).await;
+                let link = reach_runner(&runner, &settings).await;
                 (place, runner, link)
             });
         }
-        let (mut reached, mut lost) = (Vec::new(), Vec::new());
+        let mut opened = Vec::new();
         while let Some(joined) = opening.join_next().await {
             match joined {
-                Ok((place, runner, Ok(link))) => reached.push((place, Seat::new(runner, link))),
-                Ok((_, _, Err(error))) => lost.push(error),
+                Ok(it) => opened.push(it),
                 Err(error) => tracing::error!("a connection ended in a panic: {error}"),
             }
         }
-        if reached.is_empty() {
-            return Err(lost.pop().unwrap_or(FarmError::NoRunner));
+        opened.sort_by_key(|(place, ..)| *place);
+        let someone = opened.iter().any(|(.., link)| link.is_ok());
+        let mut seats = Vec::new();
+        for (_, runner, link) in opened {
+            let seat = match link {
+                Ok(link) => Seat::new(runner, Ok(link)),
+                Err(error) if !someone => return Err(error),
+                Err(error) => {
+                    warn(events, &error.to_string());
+                    Seat::new(runner, Err(error.because()))
+                }
+            };
+            if seat.away.is_none() {
+                events.emit(ready(&seat.runner, &seat.toolsets));
+            }
+            seats.push(seat);
         }
-        for error in lost {
-            warn(events, &error.to_string());
+        if seats.is_empty() {
+            return Err(FarmError::NoRunner);
         }
-        reached.sort_by_key(|(place, _)| *place);
-        Ok(Self { settings, seats: reached.into_iter().map(|(_, seat)| seat).collect() })
+        Ok(Self { settings, seats, built: Built::default() })
+    }
+
+    /// Has a runner build for these families alone, whatever its toolsets can.
+    pub fn limit(&mut self, runner: &str, families: Vec<AbiFamily>) {
+        if let Some(seat) = self.seats.iter_mut().find(|seat| seat.runner.name == runner) {
+            seat.families = Some(families);
+        }
+    }
+
+    /// The same farm, with a folder in which all that is built is kept, whoever builds it.
+    pub fn keeping(self, folder: &Utf8Path) -> Result<Self, FarmError> {
+        Ok(Self { built: Built::open(folder)?, ..self })
     }
 
     /// The names of the runners that were reached.
     pub fn runners(&self) -> impl Iterator<Item = &str> {
-        self.seats.iter().map(|seat| seat.runner.name.as_str())
+        let reached = self.seats.iter().filter(|seat| seat.away.is_none());
+        reached.map(|seat| seat.runner.name.as_str())
     }
 
     /// What compiles on a runner; nothing where it was not reached.
@@ -218,17 +287,25 @@ impl Farm {
 
     /// The outcomes that are known already, in the order of the jobs. Nothing is uploaded or run.
     pub async fn look_up(&self, jobs: &[Job]) -> Vec<Option<Outcome>> {
+        let mut known = self.built.look_up(jobs).await;
         let mut asked = JoinSet::new();
-        for (index, job) in jobs.iter().enumerate() {
+        for (index, job) in jobs.iter().enumerate().filter(|(index, _)| known[*index].is_none()) {
             if let Some(client) = self.seat_for(job).and_then(Seat::client) {
                 let action = job.action.clone();
                 asked.spawn(async move { (index, client.cached(&action).await) });
             }
         }
-        let mut known = vec![None; jobs.len()];
         while let Some(joined) = asked.join_next().await {
             match joined {
-                Ok((index, Ok(outcome))) => known[index] = outcome,
+                Ok((index, Ok(outcome))) => {
+                    if let Some(Err(error)) = outcome
+                        .as_ref()
+                        .map(|outcome| self.built.keep(&jobs[index], &jobs[index].runner, outcome))
+                    {
+                        tracing::warn!("{error}");
+                    }
+                    known[index] = outcome;
+                }
                 // Whatever it is, the job that is run instead will meet it again.
                 Ok((index, Err(trouble))) => tracing::warn!("{}: {trouble}", jobs[index].name()),
                 Err(error) => tracing::error!("a look-up ended in a panic: {error}"),
@@ -267,9 +344,11 @@ impl Farm {
         }
         let mut outcomes = known;
         if outcomes.iter().any(Option::is_none) {
-            let jobs = schedule::Run { farm: self, jobs: &jobs, policy, events };
-            jobs.to_the_end(&mut outcomes, &mut durations, cancel).await?;
+            let drive = Drive::new(self, &jobs, events, &outcomes);
+            let driven = drive.to_the_end(policy, &mut outcomes, &mut durations, cancel).await;
+            // What was learnt is kept however it ended.
             durations.save()?;
+            driven?;
         }
         let outcomes = outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::Cancelled));
         Ok(jobs
@@ -288,13 +367,36 @@ impl Farm {
             }
         }
         closing.join_all().await;
+        self.built.close().await;
     }
 
     /// The runner that a job was planned for, or the first where that was not reached.
     fn seat_for(&self, job: &Job) -> Option<&Seat> {
-        let planned = self.seats.iter().find(|seat| seat.runner.name == job.runner);
-        planned.or(self.seats.first())
+        let reached = || self.seats.iter().filter(|seat| seat.away.is_none());
+        reached().find(|seat| seat.runner.name == job.runner).or_else(|| reached().next())
     }
+}
+
+/// Reaches a runner, or gives the reason why it is not there.
+async fn reach_runner(runner: &Runner, settings: &Settings) -> Result<Link, FarmError> {
+    let opening = Link::open(runner, &settings.program);
+    tokio::time::timeout(ANSWER, opening).await.unwrap_or_else(|_| {
+        Err(FarmError::Greeting {
+            runner: runner.name.clone(),
+            reason: format!("it was not reached within {} s", ANSWER.as_secs()),
+            said: String::new(),
+        })
+    })
+}
+
+fn ready(runner: &Runner, toolsets: &[Toolset]) -> Event {
+    let place = match &runner.connection {
+        Connection::Local { .. } => "local".to_owned(),
+        Connection::Ssh(ssh) => format!("ssh {}", ssh.host),
+        Connection::Cluster(cluster) => cluster.address.clone(),
+    };
+    let toolsets = toolsets.iter().map(|it| format!("{} ({})", it.name, it.version)).collect();
+    Event::RunnerReady { runner: runner.name.clone(), place, slots: runner.slots, toolsets }
 }
 
 /// Warns, with the hint where there is one.

@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::reach::{check_host, check_program};
 use super::{Cluster, Ssh};
 use crate::sys::files::{self, FileError};
 
@@ -76,9 +77,14 @@ struct Text {
     /// an alias of ~/.ssh/config
     #[serde(default)]
     host: Option<String>,
-    /// With `ssh`, modfarm's name or path on that host, `modfarm` without it
+    /// With `ssh`, modfarm's name or path on that host, `modfarm` without it. It reaches the host's shell
+    /// unquoted: letters, digits and . _ - + / \\ : ~ are all that it may hold
     #[serde(default)]
     program: Option<String>,
+    /// With `ssh`, the configuration file of OpenSSH's client (`ssh -F`), where not ~/.ssh/config; relative
+    /// to where modfarm runs
+    #[serde(default)]
+    config: Option<String>,
     /// With `cluster`, where the server is: `grpc://host:port`, or with TLS `grpcs://host:port`
     #[serde(default)]
     address: Option<String>,
@@ -103,31 +109,18 @@ struct Text {
 }
 
 impl Text {
-    /// How the runner is reached; the error names a key that is missing or does not belong there.
-    fn reached(&mut self) -> Result<Reached, String> {
+    /// How the runner is reached; the error names a key that is missing, wrong, or does not belong there.
+    fn reached(&mut self) -> Result<Reached, (&'static str, String)> {
         let reached = match self.connection {
             ConnectionKind::Local => Reached::Local,
-            ConnectionKind::Ssh => Reached::Ssh(Ssh {
-                host: self.host.take().ok_or("'connection: ssh' needs 'host'")?,
-                program: self.program.take().unwrap_or_else(|| "modfarm".to_owned()),
-            }),
-            ConnectionKind::Cluster => Reached::Cluster(Cluster {
-                address: self.address.take().ok_or("'connection: cluster' needs 'address'")?,
-                instance: self.instance.take().unwrap_or_default(),
-                token: self.token.take().map(Utf8PathBuf::from),
-                authority: self.authority.take().map(Utf8PathBuf::from),
-                identity: match (self.certificate.take(), self.key.take()) {
-                    (Some(certificate), Some(key)) => Some((certificate.into(), key.into())),
-                    (None, None) => None,
-                    _ => return Err("'certificate' and 'key' go together".to_owned()),
-                },
-                properties: std::mem::take(&mut self.properties),
-            }),
+            ConnectionKind::Ssh => Reached::Ssh(self.ssh()?),
+            ConnectionKind::Cluster => Reached::Cluster(self.cluster()?),
         };
         // What was not taken above is of another kind of connection.
         let left = [
             ("host", self.host.is_some()),
             ("program", self.program.is_some()),
+            ("config", self.config.is_some()),
             ("address", self.address.is_some()),
             ("instance", self.instance.is_some()),
             ("token", self.token.is_some()),
@@ -137,9 +130,39 @@ impl Text {
             ("properties", !self.properties.is_empty()),
         ];
         match left.iter().find(|(_, left)| *left) {
-            Some((key, _)) => Err(format!("'{key}' does not go with this 'connection'")),
+            Some((key, _)) => Err((*key, format!("'{key}' does not go with this 'connection'"))),
             None => Ok(reached),
         }
+    }
+
+    fn ssh(&mut self) -> Result<Ssh, (&'static str, String)> {
+        let host = self.host.take();
+        let host =
+            host.ok_or_else(|| ("connection", "'connection: ssh' needs 'host'".to_owned()))?;
+        check_host(&host).map_err(|reason| ("host", reason))?;
+        let program = self.program.take().unwrap_or_else(|| "modfarm".to_owned());
+        check_program(&program).map_err(|reason| ("program", reason))?;
+        Ok(Ssh { host, program, config: self.config.take().map(Utf8PathBuf::from) })
+    }
+
+    fn cluster(&mut self) -> Result<Cluster, (&'static str, String)> {
+        let needs = || ("connection", "'connection: cluster' needs 'address'".to_owned());
+        Ok(Cluster {
+            address: self.address.take().ok_or_else(needs)?,
+            instance: self.instance.take().unwrap_or_default(),
+            token: self.token.take().map(Utf8PathBuf::from),
+            authority: self.authority.take().map(Utf8PathBuf::from),
+            identity: match (self.certificate.take(), self.key.take()) {
+                (Some(certificate), Some(key)) => Some((certificate.into(), key.into())),
+                (None, None) => None,
+                (Some(_), None) => {
+                    return Err(("certificate", "'certificate' needs 'key'".to_owned()));
+                }
+                (None, Some(_)) => return Err(("key", "'key' needs 'certificate'".to_owned())),
+            },
+            toolset: self.toolset.clone(),
+            properties: std::mem::take(&mut self.properties),
+        })
     }
 }
 
@@ -154,6 +177,21 @@ pub enum RunnerFileError {
         /// What is wrong, with line and column.
         reason: String,
     },
+    /// Two that jobs could not tell apart.
+    #[error(
+        "{one} and {other} are both named '{name}'\nhint: a runner's name is its file's, without .yaml; rename one"
+    )]
+    Twice {
+        /// The name.
+        name: String,
+        /// The one file.
+        one: Utf8PathBuf,
+        /// The other.
+        other: Utf8PathBuf,
+    },
+    /// More than one cannot be used.
+    #[error("{} runner files cannot be used:{}\nhint: `modfarm schema runner` prints what a runner file may hold", .0.len(), listed(.0))]
+    Several(Vec<RunnerFileError>),
     /// There is none.
     #[error(
         "no runner file (*.yaml) in {folder}\nhint: name one with --runner, or run modfarm where matrix.yaml is"
@@ -167,15 +205,27 @@ pub enum RunnerFileError {
     File(#[from] FileError),
 }
 
+/// Errors one below the other, without their hints.
+fn listed(errors: &[RunnerFileError]) -> String {
+    let line = |error: &RunnerFileError| {
+        let text = error.to_string();
+        format!("\n  {}", text.split("\nhint: ").next().unwrap_or_default())
+    };
+    errors.iter().map(line).collect()
+}
+
 impl RunnerFile {
     /// Reads one file.
     pub fn load(path: &Utf8Path) -> Result<Self, RunnerFileError> {
         let bad = |reason: String| RunnerFileError::Bad { path: path.to_owned(), reason };
         let bytes = files::read_limited(path, LARGEST)?;
-        let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
-        let mut text: Text = serde_yaml::from_str(&text).map_err(|error| bad(error.to_string()))?;
+        let written = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
+        let mut text: Text =
+            serde_yaml::from_str(&written).map_err(|error| bad(error.to_string()))?;
         Ok(Self {
-            reached: text.reached().map_err(bad)?,
+            reached: text
+                .reached()
+                .map_err(|(key, reason)| bad(format!("{reason}{}", place(&written, key))))?,
             name: path.file_stem().unwrap_or_default().to_owned(),
             labels: text.labels,
             toolset: text.toolset,
@@ -184,19 +234,53 @@ impl RunnerFile {
         })
     }
 
-    /// Reads every runner file in a folder, by name.
+    /// Reads every runner file in a folder, by name. All that cannot be used are named at once.
     pub fn load_all(folder: &Utf8Path) -> Result<Vec<Self>, RunnerFileError> {
         let names = files::names(folder)
             .or_else(|error| if error.is_not_found() { Ok(Vec::new()) } else { Err(error) })?;
-        let runners = names
+        let paths: Vec<Utf8PathBuf> = names
             .iter()
             .filter(|name| Utf8Path::new(name).extension() == Some("yaml"))
-            .map(|name| Self::load(&folder.join(name)))
-            .collect::<Result<Vec<_>, _>>()?;
-        if runners.is_empty() {
+            .map(|name| folder.join(name))
+            .collect();
+        if paths.is_empty() {
             return Err(RunnerFileError::None { folder: folder.to_owned() });
         }
-        Ok(runners)
+        Self::load_these(&paths)
+    }
+
+    /// Reads these files. All that cannot be used are named at once.
+    pub fn load_these(paths: &[Utf8PathBuf]) -> Result<Vec<Self>, RunnerFileError> {
+        let (mut runners, mut errors) = (Vec::new(), Vec::new());
+        let mut places: BTreeMap<String, &Utf8PathBuf> = BTreeMap::new();
+        for path in paths {
+            match Self::load(path) {
+                Ok(runner) => {
+                    if let Some(one) = places.insert(runner.name.clone(), path) {
+                        let (one, other) = (one.clone(), path.clone());
+                        errors.push(RunnerFileError::Twice { name: runner.name, one, other });
+                    } else {
+                        runners.push(runner);
+                    }
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        match errors.len() {
+            0 => Ok(runners),
+            1 => Err(errors.remove(0)),
+            _ => Err(RunnerFileError::Several(errors)),
+        }
+    }
+}
+
+/// Where a key stands, in the words of the YAML reader; nothing where it stands on no line of its own.
+fn place(text: &str, key: &str) -> String {
+    let stands =
+        |line: &str| line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(':'));
+    match text.lines().position(stands) {
+        Some(line) => format!(" at line {}, column 1", line + 1),
+        None => String::new(),
     }
 }
 
@@ -226,9 +310,35 @@ mod tests {
             ("connection: carrier-pigeon\ntoolset: cross\n", "line 1"),
             ("connection: local\ntoolset: cross\nslots: 0\n", "line 3"),
             ("connection: local\n", "toolset"),
+            ("connection: ssh\ntoolset: cross\n", "needs 'host' at line 1, column 1"),
+            ("connection: ssh\ntoolset: cross\nhost: -oX=y\n", "begins with '-'"),
+            ("toolset: cross\nconnection: ssh\nhost: a b\n", "at line 3, column 1"),
+            ("connection: ssh\ntoolset: cross\nhost: a\nprogram: my farm\n", "at line 4, column 1"),
+            ("connection: local\ntoolset: cross\nconfig: x\n", "'config' does not go with"),
         ] {
             let error = load(text).unwrap_err().to_string();
             assert!(error.contains("mine.yaml") && error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn all_bad_files_are_named_at_once_and_so_are_two_of_a_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
+        for (name, text) in [
+            ("a.yaml", "connection: local\ntoolset: cross\nslot: 3\n"),
+            ("b.yaml", "connection: local\ntoolset: cross\n"),
+            ("c.yaml", "connection: ssh\ntoolset: cross\n"),
+        ] {
+            files::write_atomic(&folder.join(name), text.as_bytes()).unwrap();
+        }
+        let error = RunnerFile::load_all(&folder).unwrap_err().to_string();
+        for word in ["2 runner files", "a.yaml", "line 3", "c.yaml", "needs 'host' at line 1"] {
+            assert!(error.contains(word), "{word}: {error}");
+        }
+        assert_eq!(error.matches("hint: ").count(), 1, "{error}");
+        let twice = [folder.join("b.yaml"), folder.join("./b.yaml")];
+        let error = RunnerFile::load_these(&twice).unwrap_err().to_string();
+        assert!(error.contains("are both named 'b'"), "{error}");
     }
 }

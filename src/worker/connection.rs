@@ -30,6 +30,11 @@ impl Heard {
         self.end.is_cancelled() && !self.is_torn()
     }
 
+    /// Whether the client has said enough to be one.
+    pub(super) fn is_a_client(&self) -> bool {
+        self.bytes.load(Ordering::SeqCst) >= PREFACE
+    }
+
     /// Whether what the client said is too short to be anything.
     pub(super) fn is_torn(&self) -> bool {
         (1..PREFACE).contains(&self.bytes.load(Ordering::SeqCst))

@@ -1,27 +1,36 @@
 //! The services `ContentAddressableStorage`, `ByteStream` and `ActionCache`: the store, as the
 //! protocol shows it.
 
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{Read, Seek as _, SeekFrom};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bazel_remote_apis::build::bazel::remote::execution::v2 as reapi;
 use bazel_remote_apis::google::bytestream;
 use bazel_remote_apis::google::rpc;
 use bytes::Bytes;
 use prost::Message as _;
+use reapi::compressor::Value as Compressor;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::store::{Store, StoreError};
-use super::{BATCH_LIMIT, blocking, digest_in, status_of};
+use super::store::{BlobWriter, Store, StoreError};
+use super::{BATCH_LIMIT, blocking, digest_in, not_offered, status_of};
 use crate::model::digest::Digest;
 use crate::model::tree::{from_wire, to_wire};
+use crate::sys::packed;
 
 /// The bytes of one message of a stream.
 const CHUNK: usize = 256 << 10;
+
+/// The largest content: more than any toolset or root has, less than a disk.
+const LARGEST: u64 = 8 << 30;
+
+/// How long an upload may bring nothing before it is given up.
+const SILENCE: Duration = Duration::from_secs(120);
 
 /// The three services over one store.
 #[derive(Clone, Debug)]
@@ -67,12 +76,13 @@ impl reapi::content_addressable_storage_server::ContentAddressableStorage for Co
         &self,
         request: Request<reapi::BatchReadBlobsRequest>,
     ) -> Result<Response<reapi::BatchReadBlobsResponse>, Status> {
+        let request = request.into_inner();
         let digests: Vec<Digest> = request
-            .into_inner()
             .digests
             .iter()
             .map(|digest| digest_in(Some(digest)))
             .collect::<Result<_, _>>()?;
+        let pack = request.acceptable_compressors.contains(&Compressor::Zstd.into());
         let total = digests.iter().fold(0_u64, |sum, digest| sum.saturating_add(digest.size));
         if total > BATCH_LIMIT {
             return Err(Status::invalid_argument(format!(
@@ -81,7 +91,7 @@ impl reapi::content_addressable_storage_server::ContentAddressableStorage for Co
         }
         let store = Arc::clone(&self.0);
         let responses = blocking(move || {
-            Ok::<_, Status>(digests.into_iter().map(|digest| read(&store, digest)).collect())
+            Ok::<_, Status>(digests.into_iter().map(|digest| read(&store, digest, pack)).collect())
         })
         .await?;
         Ok(Response::new(reapi::BatchReadBlobsResponse { responses }))
@@ -127,38 +137,62 @@ impl reapi::content_addressable_storage_server::ContentAddressableStorage for Co
     }
 }
 
-fn not_offered(method: &str) -> Status {
-    Status::unimplemented(format!("a modfarm worker does not offer {method}"))
-}
-
 fn update(
     store: &Store,
     blob: reapi::batch_update_blobs_request::Request,
 ) -> reapi::batch_update_blobs_response::Response {
-    let result = match digest_in(blob.digest.as_ref()) {
-        Ok(_) if blob.compressor != 0 => {
-            Err(Status::invalid_argument("compressed contents are not taken"))
+    let result = digest_in(blob.digest.as_ref()).and_then(|digest| {
+        if blob.compressor == i32::from(Compressor::Identity) {
+            return store.insert(digest, &blob.data).map_err(|error| status_of(&error));
         }
-        Ok(digest) => store.insert(digest, &blob.data).map_err(|error| status_of(&error)),
-        Err(status) => Err(status),
-    };
+        if blob.compressor != i32::from(Compressor::Zstd) {
+            return Err(Status::invalid_argument("contents are packed by zstd or not at all"));
+        }
+        if digest.size > BATCH_LIMIT {
+            return Err(too_large(digest, BATCH_LIMIT));
+        }
+        let bytes = packed::unpack(&blob.data, digest.size)
+            .map_err(|error| not_unpacked(digest, &error))?;
+        store.insert(digest, &bytes).map_err(|error| status_of(&error))
+    });
     reapi::batch_update_blobs_response::Response {
         digest: blob.digest,
         status: Some(to_rpc(&result.err().unwrap_or_else(|| Status::ok("")))),
     }
 }
 
-fn read(store: &Store, digest: Digest) -> reapi::batch_read_blobs_response::Response {
-    let (data, status) = match store.read(digest) {
+fn too_large(digest: Digest, most: u64) -> Status {
+    Status::invalid_argument(format!(
+        "the content {digest} is too large; {most} bytes are the most"
+    ))
+}
+
+fn not_unpacked(digest: Digest, error: &std::io::Error) -> Status {
+    // What the store says of its own disk comes through the unpacking.
+    if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<StoreError>()) {
+        return status_of(error);
+    }
+    Status::invalid_argument(format!("the content {digest} cannot be unpacked: {error}"))
+}
+
+fn read(store: &Store, digest: Digest, pack: bool) -> reapi::batch_read_blobs_response::Response {
+    let (mut data, status) = match store.read(digest) {
         Ok(Some(bytes)) => (bytes, Status::ok("")),
         Ok(None) => (Vec::new(), missing(digest)),
         Err(error) => (Vec::new(), status_of(&error)),
     };
+    let mut compressor = Compressor::Identity;
+    if pack
+        && packed::pays(&data)
+        && let Ok(smaller) = packed::pack(&data)
+    {
+        (data, compressor) = (smaller, Compressor::Zstd);
+    }
     reapi::batch_read_blobs_response::Response {
         digest: Some(to_wire(digest)),
         data,
+        compressor: compressor.into(),
         status: Some(to_rpc(&status)),
-        ..Default::default()
     }
 }
 
@@ -211,13 +245,16 @@ impl bytestream::byte_stream_server::ByteStream for Contents {
         request: Request<bytestream::ReadRequest>,
     ) -> Result<Response<Self::ReadStream>, Status> {
         let request = request.into_inner();
-        let digest = named(&request.resource_name)?;
+        let (digest, packed) = named(&request.resource_name)?;
         let offset = u64::try_from(request.read_offset)
             .ok()
             .filter(|offset| *offset <= digest.size)
             .ok_or_else(|| Status::out_of_range("the offset is outside the content"))?;
         let most = match u64::try_from(request.read_limit) {
             Ok(0) => u64::MAX,
+            Ok(_) if packed => {
+                return Err(Status::invalid_argument("a packed content has no limit to its bytes"));
+            }
             Ok(most) => most,
             Err(_) => return Err(Status::invalid_argument("the limit is negative")),
         };
@@ -234,6 +271,10 @@ impl bytestream::byte_stream_server::ByteStream for Contents {
                 opened = Err(error.into());
             }
             match opened {
+                Ok(file) if packed => match packed::packing(file) {
+                    Ok(reader) => send_all(reader, &sender),
+                    Err(error) => drop(sender.blocking_send(Err(error.into()))),
+                },
                 Ok(file) => send_all(file.take(most), &sender),
                 Err(status) => drop(sender.blocking_send(Err(status))),
             }
@@ -249,28 +290,35 @@ impl bytestream::byte_stream_server::ByteStream for Contents {
         let Some(first) = requests.next().await.transpose()? else {
             return Err(Status::invalid_argument("the stream is empty"));
         };
-        let digest = named(&first.resource_name)?;
-        let committed_size = i64::try_from(digest.size).unwrap_or(i64::MAX);
-        let done = Response::new(bytestream::WriteResponse { committed_size });
+        let (digest, packed) = named(&first.resource_name)?;
+        if digest.size > LARGEST {
+            return Err(too_large(digest, LARGEST));
+        }
+        let answer = |size: u64, there: bool| {
+            let committed_size =
+                if packed && there { -1 } else { i64::try_from(size).unwrap_or(i64::MAX) };
+            Response::new(bytestream::WriteResponse { committed_size })
+        };
         if self.0.contains(digest) {
-            return Ok(done);
+            return Ok(answer(digest.size, true));
         }
         let (sender, receiver) = mpsc::channel(4);
         let store = Arc::clone(&self.0);
-        let writing = tokio::spawn(blocking(move || write_all(&store, digest, receiver)));
+        let writing = tokio::spawn(blocking(move || write_all(&store, digest, packed, receiver)));
         let finished = forward(first, &mut requests, &sender).await;
-        let whole = finished.is_ok();
-        drop(if whole { sender.send(None).await.err() } else { None });
+        if finished.is_ok() {
+            drop(sender.send(None).await);
+        }
         drop(sender);
         let written = writing.await.map_err(|error| Status::internal(error.to_string()))?;
-        written.and(finished).map(|()| done)
+        written.and(finished).map(|size| answer(size, false))
     }
 
     async fn query_write_status(
         &self,
         request: Request<bytestream::QueryWriteStatusRequest>,
     ) -> Result<Response<bytestream::QueryWriteStatusResponse>, Status> {
-        let digest = named(&request.into_inner().resource_name)?;
+        let (digest, _) = named(&request.into_inner().resource_name)?;
         let complete = self.0.contains(digest);
         let size = if complete { digest.size } else { 0 };
         let committed_size = i64::try_from(size).unwrap_or(i64::MAX);
@@ -279,17 +327,14 @@ impl bytestream::byte_stream_server::ByteStream for Contents {
 }
 
 fn send_all(
-    mut reader: impl std::io::Read,
+    mut reader: impl Read,
     sender: &mpsc::Sender<Result<bytestream::ReadResponse, Status>>,
 ) {
     loop {
-        let mut buffer = vec![0; CHUNK];
-        let message = match reader.read(&mut buffer) {
+        let mut data = Vec::with_capacity(CHUNK);
+        let message = match reader.by_ref().take(CHUNK as u64).read_to_end(&mut data) {
             Ok(0) => return,
-            Ok(read) => {
-                buffer.truncate(read);
-                Ok(bytestream::ReadResponse { data: buffer })
-            }
+            Ok(_) => Ok(bytestream::ReadResponse { data }),
             Err(error) => Err(error.into()),
         };
         if sender.blocking_send(message).is_err() {
@@ -298,25 +343,29 @@ fn send_all(
     }
 }
 
-/// Hands the bytes of a stream on as they come, up to the message that says it is the last.
+/// Hands the bytes of a stream on as they come, up to the message that says it is the last. Says how many
+/// they were.
 async fn forward(
     first: bytestream::WriteRequest,
     requests: &mut Streaming<bytestream::WriteRequest>,
     sender: &mpsc::Sender<Option<Bytes>>,
-) -> Result<(), Status> {
-    let (mut request, mut offset) = (first, 0);
+) -> Result<u64, Status> {
+    let (mut request, mut offset) = (first, 0_u64);
     loop {
-        if request.write_offset != offset {
+        if u64::try_from(request.write_offset) != Ok(offset) {
             return Err(Status::invalid_argument(format!(
                 "the bytes at {} came where those at {offset} were due",
                 request.write_offset
             )));
         }
-        offset += i64::try_from(request.data.len()).unwrap_or(i64::MAX);
+        offset += request.data.len() as u64;
         if sender.send(Some(request.data.into())).await.is_err() || request.finish_write {
-            return Ok(());
+            return Ok(offset);
         }
-        let Some(next) = requests.next().await.transpose()? else {
+        let Ok(next) = tokio::time::timeout(SILENCE, requests.next()).await else {
+            return Err(Status::deadline_exceeded("nothing more of the content came"));
+        };
+        let Some(next) = next.transpose()? else {
             return Err(Status::invalid_argument("the stream ended before its last message"));
         };
         request = next;
@@ -327,30 +376,53 @@ async fn forward(
 fn write_all(
     store: &Store,
     digest: Digest,
+    packed: bool,
     mut chunks: mpsc::Receiver<Option<Bytes>>,
-) -> Result<(), StoreError> {
-    let mut writer = store.writer(digest)?;
+) -> Result<(), Status> {
+    let writer = store.writer(digest)?;
+    if packed {
+        let unpacked = |error: std::io::Error| not_unpacked(digest, &error);
+        let mut unpacking = packed::Unpacking::new(writer, digest.size).map_err(unpacked)?;
+        while let Some(chunk) = chunks.blocking_recv() {
+            match chunk {
+                Some(bytes) => unpacking.write(&bytes).map_err(unpacked)?,
+                None => return Ok(unpacking.finish().map_err(unpacked)?.finish()?),
+            }
+        }
+        return Ok(());
+    }
+    write_plain(writer, chunks)
+}
+
+fn write_plain(
+    mut writer: BlobWriter<'_>,
+    mut chunks: mpsc::Receiver<Option<Bytes>>,
+) -> Result<(), Status> {
     while let Some(chunk) = chunks.blocking_recv() {
         match chunk {
             Some(bytes) => writer.write(&bytes)?,
-            None => return writer.finish(),
+            None => return Ok(writer.finish()?),
         }
     }
     Ok(())
 }
 
-/// The content that a resource is named after: `blobs/HASH/SIZE`, with `uploads/UUID/` or the name of
-/// an instance before it.
-fn named(resource: &str) -> Result<Digest, Status> {
+/// The content that a resource is named after, and whether it is packed: `blobs/HASH/SIZE` or
+/// `compressed-blobs/zstd/HASH/SIZE`, with `uploads/UUID/` or the name of an instance before it.
+fn named(resource: &str) -> Result<(Digest, bool), Status> {
     let parts: Vec<&str> = resource.split('/').collect();
-    let digest = parts.iter().position(|part| *part == "blobs").and_then(|at| {
-        let hash = (*parts.get(at + 1)?).to_owned();
-        let size_bytes = parts.get(at + 2)?.parse().ok()?;
+    let packed = parts.windows(2).position(|pair| *pair == ["compressed-blobs", "zstd"]);
+    let plain = parts.iter().position(|part| *part == "blobs").map(|at| at + 1);
+    let at = packed.map(|at| at + 2).or(plain);
+    let digest = at.and_then(|at| {
+        let hash = (*parts.get(at)?).to_owned();
+        let size_bytes = parts.get(at + 1)?.parse().ok()?;
         from_wire(&reapi::Digest { hash, size_bytes })
     });
-    digest.ok_or_else(|| {
+    let digest = digest.ok_or_else(|| {
         Status::invalid_argument(format!("'{resource}' does not name a content: blobs/HASH/SIZE"))
-    })
+    })?;
+    Ok((digest, packed.is_some()))
 }
 
 #[tonic::async_trait]
@@ -398,9 +470,22 @@ mod tests {
             format!("uploads/8b0a/blobs/{hash}/4"),
             format!("instance/uploads/8b0a/blobs/{hash}/4/trailing"),
         ] {
-            assert_eq!(named(&name).unwrap(), digest, "{name}");
+            assert_eq!(named(&name).unwrap(), (digest, false), "{name}");
         }
-        for name in ["", "blobs", "blobs/x/4", "blobs//", &format!("blobs/{hash}/-1")] {
+        for name in [
+            format!("compressed-blobs/zstd/{hash}/4"),
+            format!("instance/uploads/8b0a/compressed-blobs/zstd/{hash}/4"),
+        ] {
+            assert_eq!(named(&name).unwrap(), (digest, true), "{name}");
+        }
+        for name in [
+            "",
+            "blobs",
+            "blobs/x/4",
+            "blobs//",
+            &format!("blobs/{hash}/-1"),
+            &format!("compressed-blobs/lzma/{hash}/4"),
+        ] {
             assert_eq!(named(name).unwrap_err().code(), Code::InvalidArgument, "{name}");
         }
     }

@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
 
 use bazel_remote_apis::build::bazel::remote::execution::v2 as reapi;
-use bazel_remote_apis::google::longrunning::{Operation, operation};
-use bazel_remote_apis::google::protobuf::{Any, Timestamp};
+use bazel_remote_apis::google::longrunning::operations_server::Operations;
+use bazel_remote_apis::google::longrunning::{self, Operation, operation};
+use bazel_remote_apis::google::protobuf::{Any, Empty};
 use bazel_remote_apis::google::rpc;
 use reapi::execution_stage::Value as Stage;
 use tokio::sync::watch;
@@ -19,16 +19,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::{Code, Request, Response, Status};
 
-use super::command::{self, End, Ended, Invocation};
-use super::sandbox::{Sandbox, SandboxError};
-use super::store::Store;
-use super::tokens::Tokens;
-use super::{Options, blocking, digest_in, status_of};
+use super::work::Work;
+use super::{blocking, digest_in, not_offered};
 use crate::model::digest::Digest;
 use crate::model::tree::to_wire;
-
-/// Up to this size a command's output travels in the result itself.
-const INLINE_OUTPUT: usize = 32 << 10;
 
 /// The service.
 #[derive(Clone, Debug)]
@@ -36,9 +30,7 @@ pub(super) struct Execution(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    store: Arc<Store>,
-    tokens: Tokens,
-    options: Options,
+    work: Arc<Work>,
     running: Mutex<HashMap<String, Weak<Running>>>,
     count: AtomicU64,
     tasks: TaskTracker,
@@ -54,17 +46,15 @@ struct Running {
 }
 
 impl Execution {
-    /// The service over a store.
-    pub(super) fn new(store: Arc<Store>, options: Options) -> std::io::Result<Self> {
-        Ok(Self(Arc::new(Shared {
-            store,
-            tokens: Tokens::new(options.jobs)?,
-            options,
+    /// The service for one client.
+    pub(super) fn new(work: Arc<Work>) -> Self {
+        Self(Arc::new(Shared {
+            work,
             running: Mutex::default(),
             count: AtomicU64::new(0),
             tasks: TaskTracker::new(),
             cancel: CancellationToken::new(),
-        })))
+        }))
     }
 
     /// Ends all that runs, and waits until it has ended.
@@ -72,6 +62,12 @@ impl Execution {
         self.0.cancel.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
+    }
+
+    /// What runs under a name.
+    fn called(&self, name: &str) -> Result<Arc<Running>, Status> {
+        let running = lock(&self.0.running).get(name).and_then(Weak::upgrade);
+        running.ok_or_else(|| Status::not_found(format!("nothing called '{name}' runs here")))
     }
 }
 
@@ -106,12 +102,50 @@ impl reapi::execution_server::Execution for Execution {
         &self,
         request: Request<reapi::WaitExecutionRequest>,
     ) -> Result<Response<Following>, Status> {
-        let name = request.into_inner().name;
-        let running = lock(&self.0.running).get(&name).and_then(Weak::upgrade);
-        match running {
-            Some(running) => Ok(Response::new(Following::new(&running))),
-            None => Err(Status::not_found(format!("nothing called '{name}' runs here"))),
-        }
+        let running = self.called(&request.into_inner().name)?;
+        Ok(Response::new(Following::new(&running)))
+    }
+}
+
+/// What runs can be asked after and ended by its name: a client that only drops the stream ends it, too.
+#[tonic::async_trait]
+impl Operations for Execution {
+    async fn get_operation(
+        &self,
+        request: Request<longrunning::GetOperationRequest>,
+    ) -> Result<Response<Operation>, Status> {
+        let running = self.called(&request.into_inner().name)?;
+        let operation = running.updates.borrow().clone();
+        Ok(Response::new(operation))
+    }
+
+    async fn cancel_operation(
+        &self,
+        request: Request<longrunning::CancelOperationRequest>,
+    ) -> Result<Response<Empty>, Status> {
+        self.called(&request.into_inner().name)?.cancel.cancel();
+        Ok(Response::new(Empty {}))
+    }
+
+    async fn list_operations(
+        &self,
+        _: Request<longrunning::ListOperationsRequest>,
+    ) -> Result<Response<longrunning::ListOperationsResponse>, Status> {
+        Err(not_offered("ListOperations"))
+    }
+
+    async fn delete_operation(
+        &self,
+        _: Request<longrunning::DeleteOperationRequest>,
+    ) -> Result<Response<Empty>, Status> {
+        Err(not_offered("DeleteOperation"))
+    }
+
+    async fn wait_operation(
+        &self,
+        _: Request<longrunning::WaitOperationRequest>,
+    ) -> Result<Response<Operation>, Status> {
+        Err(not_offered("WaitOperation"))
     }
 }
 
@@ -164,168 +198,23 @@ impl Task {
     }
 
     async fn respond(&self, skip_cache: bool) -> Result<reapi::ExecuteResponse, Status> {
-        let queued = SystemTime::now();
-        let store = Arc::clone(&self.shared.store);
-        let key = self.action;
+        let work = &self.shared.work;
+        let (store, key) = (Arc::clone(&work.store), self.action);
         if !skip_cache && let Some(result) = blocking(move || store.result(key, &[])).await? {
             let (result, cached_result) = (Some(result), true);
             return Ok(reapi::ExecuteResponse { result, cached_result, ..Default::default() });
         }
-        let action: reapi::Action = self.message(self.action).await?;
-        let command: reapi::Command =
-            self.message(digest_in(action.command_digest.as_ref())?).await?;
-        let token = tokio::select! {
-            token = self.shared.tokens.acquire() => token?,
-            () = self.cancel.cancelled() => return Err(Status::cancelled("nobody follows it")),
-        };
-        self.updates.send_replace(operation(&self.name, self.action, Stage::Executing, None));
-        let sandbox = self.sandbox(&action, &command).await?;
-        let started = SystemTime::now();
-        let invocation = self.invocation(&action, &command, &sandbox);
-        let ended = command::run(&invocation, &token, &self.cancel).await?;
-        drop(token);
-        let times = [queued, started, SystemTime::now()];
-        self.conclude(&action, command, sandbox, ended, times).await
-    }
-
-    /// A message of the action that lies in the store.
-    async fn message<M: prost::Message + Default>(&self, digest: Digest) -> Result<M, Status> {
-        let store = Arc::clone(&self.shared.store);
-        let bytes = blocking(move || store.read(digest)).await?;
-        let missing = || Status::failed_precondition(format!("the content {digest} is missing"));
-        M::decode(bytes.ok_or_else(missing)?.as_slice())
-            .map_err(|error| Status::invalid_argument(format!("the content {digest}: {error}")))
-    }
-
-    async fn sandbox(
-        &self,
-        action: &reapi::Action,
-        command: &reapi::Command,
-    ) -> Result<Sandbox, Status> {
-        if command.arguments.is_empty() {
-            return Err(Status::invalid_argument("the action's command is empty"));
-        }
-        let tree = digest_in(action.input_root_digest.as_ref())?;
-        let (store, command) = (Arc::clone(&self.shared.store), command.clone());
-        blocking(move || Sandbox::lay_out(&store, tree, &command)).await
-    }
-
-    fn invocation<'a>(
-        &'a self,
-        action: &reapi::Action,
-        command: &'a reapi::Command,
-        sandbox: &'a Sandbox,
-    ) -> Invocation<'a> {
-        let most = self.shared.options.longest;
-        let given = action.timeout.as_ref().and_then(|given| u64::try_from(given.seconds).ok());
-        Invocation {
-            arguments: &command.arguments,
-            environment: environment(command, sandbox),
-            folder: sandbox.working(),
-            own: &self.shared.options.program,
-            timeout: given.filter(|given| *given > 0).map_or(most, Duration::from_secs).min(most),
-        }
-    }
-
-    /// What came of it: outputs and what was said go to the store, and the result, if it may be used
-    /// again, to the action cache.
-    async fn conclude(
-        &self,
-        action: &reapi::Action,
-        command: reapi::Command,
-        sandbox: Sandbox,
-        ended: Ended,
-        times: [SystemTime; 3],
-    ) -> Result<reapi::ExecuteResponse, Status> {
-        let exit_code = match ended.end {
-            End::Exited(code) => code,
-            End::OutOfTime => 128 + 9,
-            End::Cancelled => return Err(Status::cancelled("nobody follows it")),
-        };
-        let (store, key) = (Arc::clone(&self.shared.store), self.action);
-        let keep = exit_code == 0 && !action.do_not_cache;
-        let (result, missing) = blocking(move || {
-            let (output_files, missing) = sandbox.collect(&store, &command)?;
-            let mut result = reapi::ActionResult {
-                output_files,
-                exit_code,
-                execution_metadata: Some(metadata(times)),
-                ..Default::default()
-            };
-            (result.stdout_raw, result.stdout_digest) = keep_said(&store, ended.stdout)?;
-            (result.stderr_raw, result.stderr_digest) = keep_said(&store, ended.stderr)?;
-            if keep && missing.is_empty() {
-                store.keep_result(key, &result)?;
-            }
-            Ok::<_, SandboxError>((result, missing))
-        })
-        .await?;
-        let mut response = reapi::ExecuteResponse { result: Some(result), ..Default::default() };
-        if ended.end == End::OutOfTime {
-            response.status = Some(rpc::Status {
-                code: Code::DeadlineExceeded.into(),
-                message: "the command was ended at its time limit".to_owned(),
-                ..Default::default()
-            });
-        } else if exit_code == 0 && !missing.is_empty() {
-            response.message =
-                format!("the command ended well but did not make {}", missing.join(", "));
-        }
-        Ok(response)
-    }
-}
-
-/// Exactly what the command asks for, and what no command can do without.
-fn environment(command: &reapi::Command, sandbox: &Sandbox) -> Vec<(String, String)> {
-    let mut environment: Vec<(String, String)> = command
-        .environment_variables
-        .iter()
-        .map(|variable| (variable.name.clone(), variable.value.clone()))
-        .collect();
-    // The worker's own PATH is the one on which the toolset was found.
-    let inherited: &[&str] =
-        if cfg!(windows) { &["PATH", "SystemRoot", "ComSpec", "PATHEXT"] } else { &["PATH"] };
-    // Else compilers that are ended leave their temporary files to the machine.
-    let temporary: &[&str] = if cfg!(windows) { &["TEMP", "TMP"] } else { &["TMPDIR"] };
-    let inherited = inherited.iter().filter_map(|name| Some((*name, std::env::var(name).ok()?)));
-    let temporary = temporary.iter().map(|name| (*name, sandbox.temporary().to_string()));
-    for (name, value) in inherited.chain(temporary) {
-        if !environment.iter().any(|(set, _)| is_same_variable(set, name)) {
-            environment.push((name.to_owned(), value));
-        }
-    }
-    environment
-}
-
-fn is_same_variable(one: &str, other: &str) -> bool {
-    if cfg!(windows) { one.eq_ignore_ascii_case(other) } else { one == other }
-}
-
-type Said = (Vec<u8>, Option<reapi::Digest>);
-
-fn keep_said(store: &Store, said: Vec<u8>) -> Result<Said, SandboxError> {
-    if said.len() <= INLINE_OUTPUT {
-        return Ok((said, None));
-    }
-    let digest = Digest::of(&said);
-    store.insert(digest, &said)?;
-    Ok((Vec::new(), Some(to_wire(digest))))
-}
-
-fn metadata([queued, started, completed]: [SystemTime; 3]) -> reapi::ExecutedActionMetadata {
-    reapi::ExecutedActionMetadata {
-        queued_timestamp: Some(timestamp(queued)),
-        execution_start_timestamp: Some(timestamp(started)),
-        execution_completed_timestamp: Some(timestamp(completed)),
-        ..Default::default()
-    }
-}
-
-fn timestamp(time: SystemTime) -> Timestamp {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp {
-        seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
-        nanos: i32::try_from(since.subsec_nanos()).unwrap_or_default(),
+        let action = work.action(key).await?;
+        let executing = operation(&self.name, key, Stage::Executing, None);
+        let started = || drop(self.updates.send_replace(executing));
+        let done = work.carry_out(key, &action, &self.cancel, started).await?;
+        let status = done.out_of_time.then(|| rpc::Status {
+            code: Code::DeadlineExceeded.into(),
+            message: "the command was ended at its time limit".to_owned(),
+            ..Default::default()
+        });
+        let (result, message) = (Some(done.result), done.message);
+        Ok(reapi::ExecuteResponse { result, status, message, ..Default::default() })
     }
 }
 
@@ -364,18 +253,6 @@ fn any(name: &str, message: &impl prost::Message) -> Any {
     Any {
         type_url: format!("type.googleapis.com/build.bazel.remote.execution.v2.{name}"),
         value: message.encode_to_vec(),
-    }
-}
-
-impl From<SandboxError> for Status {
-    fn from(error: SandboxError) -> Self {
-        let message = error.to_string();
-        match error {
-            SandboxError::Missing(..) => Self::failed_precondition(message),
-            SandboxError::Store(error) => status_of(&error),
-            SandboxError::File(_) => Self::internal(message),
-            _ => Self::invalid_argument(message),
-        }
     }
 }
 

@@ -1,15 +1,23 @@
-//! Runs jobs where the compiler is: a small server of the Remote Execution API over any stream. The
-//! content store is a folder; whoever is at the other end of the stream is the only client, and when
-//! it is gone all that it started is ended.
+//! Runs jobs where the compiler is: a small server of the Remote Execution API over any stream, over TCP,
+//! or as a worker of a farm that it joins. The content store is a folder; when a client is gone, all that
+//! it started is ended.
 
+mod admission;
 mod command;
 mod connection;
 mod contents;
 mod execution;
+mod gate;
+pub mod join;
+pub mod listen;
+mod names;
+mod platform;
+pub mod prune;
 mod sandbox;
 mod store;
 mod tokens;
 pub mod toolsets;
+mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +25,9 @@ use std::time::Duration;
 use bazel_remote_apis::build::bazel::remote::execution::v2 as reapi;
 use bazel_remote_apis::build::bazel::semver::SemVer;
 use bazel_remote_apis::google::bytestream::byte_stream_server::ByteStreamServer;
+use bazel_remote_apis::google::longrunning::operations_server::OperationsServer;
 use camino::Utf8PathBuf;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use reapi::action_cache_server::ActionCacheServer;
@@ -37,6 +46,8 @@ pub use self::store::{BlobWriter, Store, StoreError};
 use self::connection::Watched;
 use self::contents::Contents;
 use self::execution::Execution;
+use self::gate::Gate;
+use self::work::Work;
 use crate::model::digest::Digest;
 use crate::model::toolset::Toolset;
 use crate::model::tree::from_wire;
@@ -62,6 +73,9 @@ pub struct Hello {
     pub modfarm: String,
     /// What compiles there.
     pub toolsets: Vec<Toolset>,
+    /// How many compilers run there at once; unknown of a worker that is older than this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<usize>,
 }
 
 /// How a worker works.
@@ -101,13 +115,15 @@ pub async fn serve<S>(
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let stop = options.stop.clone();
-    let execution = Execution::new(Arc::clone(&store), options).map_err(ServeError::Jobserver)?;
+    let (stop, jobs) = (options.stop.clone(), options.jobs);
+    let work =
+        Work::new(Arc::clone(&store), options, toolsets.clone()).map_err(ServeError::Jobserver)?;
+    let execution = Execution::new(Arc::new(work));
     let (stream, heard) = Watched::new(stream);
-    let services = services(execution.clone(), Contents(store), toolsets);
+    let services = services(execution.clone(), Contents(store), Introduction { toolsets, jobs });
     let http2 = http2();
     let connection =
-        http2.serve_connection(TokioIo::new(stream), TowerToHyperService::new(services));
+        http2.serve_connection(TokioIo::new(stream), TowerToHyperService::new(Gate::new(services)));
     let ended = tokio::select! {
         ended = connection => ended,
         () = heard.end() => Ok(()),
@@ -122,33 +138,53 @@ where
     }
 }
 
-fn services(execution: Execution, contents: Contents, toolsets: Vec<Toolset>) -> Routes {
+fn services(execution: Execution, contents: Contents, introduction: Introduction) -> Routes {
     let storage = ContentAddressableStorageServer::new(contents.clone())
         .max_decoding_message_size(MESSAGE_LIMIT)
         .max_encoding_message_size(MESSAGE_LIMIT);
     let streams = ByteStreamServer::new(contents.clone()).max_decoding_message_size(MESSAGE_LIMIT);
-    Routes::new(CapabilitiesServer::new(Introduction(toolsets)))
+    Routes::new(CapabilitiesServer::new(introduction))
         .add_service(storage)
         .add_service(streams)
         .add_service(ActionCacheServer::new(contents).max_encoding_message_size(MESSAGE_LIMIT))
-        .add_service(ExecutionServer::new(execution))
+        .add_service(ExecutionServer::new(execution.clone()))
+        .add_service(OperationsServer::new(execution))
         .prepare()
 }
+
+/// A client that is cut off without a word is gone after the time of an interval and a silence: nobody is
+/// left to fetch what its jobs make.
+const INTERVAL: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// What may come of one stream before it is read.
+const WINDOW: u32 = 512 << 10;
+
+/// Streams of one client. Each has its whole window at all times, so that those that wait at the gate hold
+/// up none of those that are let through.
+const STREAMS: u32 = 128;
 
 fn http2() -> Builder<TokioExecutor> {
     let mut server = Builder::new(TokioExecutor::new()).http2_only();
     server
         .http2()
-        .initial_stream_window_size(4 << 20)
-        .initial_connection_window_size(16 << 20)
+        .timer(TokioTimer::new())
+        .keep_alive_interval(INTERVAL)
+        .keep_alive_timeout(SILENCE)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW * STREAMS)
         .max_frame_size(1 << 20)
-        .max_concurrent_streams(256);
+        .max_header_list_size(64 << 10)
+        .max_concurrent_streams(STREAMS);
     server
 }
 
 /// The service Capabilities.
-#[derive(Debug)]
-struct Introduction(Vec<Toolset>);
+#[derive(Clone, Debug)]
+struct Introduction {
+    toolsets: Vec<Toolset>,
+    jobs: usize,
+}
 
 #[tonic::async_trait]
 impl Capabilities for Introduction {
@@ -159,7 +195,8 @@ impl Capabilities for Introduction {
         let hello = Hello {
             format_version: FORMAT_VERSION,
             modfarm: env!("CARGO_PKG_VERSION").to_owned(),
-            toolsets: self.0.clone(),
+            toolsets: self.toolsets.clone(),
+            jobs: Some(self.jobs),
         };
         let hello =
             serde_json::to_vec(&hello).map_err(|error| Status::internal(error.to_string()))?;
@@ -171,6 +208,7 @@ impl Capabilities for Introduction {
 
 fn capabilities() -> reapi::ServerCapabilities {
     let sha256 = i32::from(reapi::digest_function::Value::Sha256);
+    let zstd = i32::from(reapi::compressor::Value::Zstd);
     let version = |minor| Some(SemVer { major: 2, minor, ..Default::default() });
     reapi::ServerCapabilities {
         cache_capabilities: Some(reapi::CacheCapabilities {
@@ -179,6 +217,8 @@ fn capabilities() -> reapi::ServerCapabilities {
                 update_enabled: true,
             }),
             max_batch_total_size_bytes: BATCH_LIMIT.cast_signed(),
+            supported_compressors: vec![zstd],
+            supported_batch_update_compressors: vec![zstd],
             ..Default::default()
         }),
         execution_capabilities: Some(reapi::ExecutionCapabilities {
@@ -210,6 +250,10 @@ fn digest_in(digest: Option<&reapi::Digest>) -> Result<Digest, Status> {
     digest
         .and_then(from_wire)
         .ok_or_else(|| Status::invalid_argument("a digest is missing, or is not a SHA-256"))
+}
+
+fn not_offered(method: &str) -> Status {
+    Status::unimplemented(format!("a modfarm worker does not offer {method}"))
 }
 
 fn status_of(error: &StoreError) -> Status {

@@ -9,6 +9,7 @@ use bazel_remote_apis::build::bazel::remote::execution::v2 as reapi;
 use camino::{Utf8Path, Utf8PathBuf};
 use prost::Message as _;
 
+use super::names::{is_name, told_apart};
 use super::store::{Store, StoreError};
 use crate::model::digest::Digest;
 use crate::model::tree::{from_wire, to_wire};
@@ -17,13 +18,16 @@ use crate::sys::files::{self, FileError};
 /// Files and folders of one input tree: far more than a compiler needs, far less than a disk holds.
 const MOST_ENTRIES: usize = 200_000;
 
+/// The bytes of the message of one folder: as many entries as a tree may have, with long names.
+const LARGEST_LISTING: u64 = 32 << 20;
+
 /// Folders within folders of one input tree.
 const MOST_DEPTH: usize = 64;
 
 /// A folder in which a command can run.
 #[derive(Debug)]
 pub(super) struct Sandbox {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     root: Utf8PathBuf,
     working: Utf8PathBuf,
     temporary: Utf8PathBuf,
@@ -81,7 +85,7 @@ impl Sandbox {
         for output in outputs(command) {
             files::create_dir_all(files::parent(&inside(&working, output)?))?;
         }
-        Ok(Self { _folder: folder, root, working, temporary })
+        Ok(Self { folder, root, working, temporary })
     }
 
     /// The folder that the command runs in.
@@ -130,6 +134,15 @@ impl Sandbox {
     }
 }
 
+impl Drop for Sandbox {
+    /// On Windows what is in the folder is read-only, and may be held by what was ended just now.
+    fn drop(&mut self) {
+        if let Some(folder) = Utf8Path::from_path(self.folder.path()) {
+            drop(files::remove_dir_all(folder));
+        }
+    }
+}
+
 struct Layout<'a> {
     store: &'a Store,
     entries: usize,
@@ -140,6 +153,9 @@ impl Layout<'_> {
     fn folder(&mut self, tree: Digest, at: &Utf8Path, depth: usize) -> Result<(), SandboxError> {
         if depth > MOST_DEPTH {
             return Err(SandboxError::TooDeep);
+        }
+        if tree.size > LARGEST_LISTING {
+            return Err(SandboxError::TooMany);
         }
         let Some(bytes) = self.store.read(tree)? else {
             self.missing.push(tree);
@@ -165,10 +181,21 @@ impl Layout<'_> {
 
     fn file(&mut self, file: &reapi::FileNode, to: &Utf8Path) -> Result<(), SandboxError> {
         let digest = digest_of(file.digest.as_ref())?;
-        match self.store.path(digest)? {
-            Some(from) if file.is_executable => files::copy_executable(&from, to)?,
-            Some(from) => files::link_or_copy(&from, to)?,
-            None => self.missing.push(digest),
+        let laid_out = match self.store.path(digest)? {
+            Some(from) if file.is_executable => files::copy_executable(&from, to),
+            Some(from) => files::link_or_copy(&from, to),
+            None => {
+                self.missing.push(digest);
+                return Ok(());
+            }
+        };
+        match laid_out {
+            // It was removed since it was looked for.
+            Err(error) if error.is_not_found() => self.missing.push(digest),
+            Err(error) => return Err(error.into()),
+            // Where Windows removes nothing that is read-only, it was made writable to be removed.
+            Ok(()) if cfg!(windows) && !file.is_executable => files::take_away_writing(to)?,
+            Ok(()) => {}
         }
         Ok(())
     }
@@ -188,17 +215,11 @@ fn check_names(directory: &reapi::Directory) -> Result<(), SandboxError> {
         if !is_name(name) {
             return Err(SandboxError::Name(name.clone()));
         }
-        if !seen.insert(if cfg!(windows) { name.to_lowercase() } else { name.clone() }) {
+        if !seen.insert(told_apart(name)) {
             return Err(SandboxError::Twice(name.clone()));
         }
     }
     Ok(())
-}
-
-/// Whether this is the name of one entry of a folder, here and on Windows.
-fn is_name(name: &str) -> bool {
-    let parted = name.contains(['/', '\\', '\0']) || (cfg!(windows) && name.contains(':'));
-    !parted && !matches!(name, "" | "." | "..")
 }
 
 /// A path below a folder; the empty one is the folder itself.

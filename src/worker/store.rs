@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bazel_remote_apis::build::bazel::remote::execution::v2 as reapi;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -37,6 +37,12 @@ pub enum StoreError {
 
 /// Outputs travel in the result that names them up to this size, all together.
 const INLINE_LIMIT: u64 = 3 << 20;
+
+/// A use is noted down unless one was so shortly before.
+pub(super) const NOTED_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// Contents from this size on are not read again for their digest right after they were written.
+const WORTH_TRUSTING: u64 = 64 << 10;
 
 /// The store, open in this process.
 #[derive(Debug)]
@@ -74,7 +80,9 @@ impl Store {
     /// Whether a content is there, as far as its name and size tell.
     #[must_use]
     pub fn contains(&self, digest: Digest) -> bool {
-        files::metadata(&self.blob(digest)).is_ok_and(|found| found.len() == digest.size)
+        let path = self.blob(digest);
+        let found = files::metadata(&path).ok().filter(|found| found.len() == digest.size);
+        found.inspect(|found| Self::used(&path, found)).is_some()
     }
 
     /// Puts a content there.
@@ -131,6 +139,7 @@ impl Store {
         let path = self.blob(digest);
         let Ok(metadata) = files::metadata(&path) else { return Ok(None) };
         let modified = files::modified(&metadata);
+        Self::used(&path, &metadata);
         if self.known().get(&digest) == Some(&modified) && metadata.len() == digest.size {
             return Ok(Some(path));
         }
@@ -165,6 +174,9 @@ impl Store {
             files::remove_file(&path)?;
             return Ok(None);
         };
+        if let Ok(metadata) = files::metadata(&path) {
+            Self::used(&path, &metadata);
+        }
         let whole = self.complete(&mut result, inline)?;
         Ok(whole.then_some(result))
     }
@@ -210,6 +222,14 @@ impl Store {
     /// A fresh folder for a job, removed when it is dropped.
     pub fn job_folder(&self) -> Result<tempfile::TempDir, StoreError> {
         Ok(files::temporary_dir_in(&self.own.join("jobs"))?)
+    }
+
+    /// Notes down that a file of the store is used, if that was not done a short while ago.
+    fn used(path: &Utf8Path, metadata: &std::fs::Metadata) {
+        let noted = SystemTime::now().checked_sub(NOTED_EVERY);
+        if noted.is_some_and(|noted| files::last_use(metadata) < noted) {
+            files::note_use(path);
+        }
     }
 
     fn discard(&self, digest: Digest) -> Result<(), StoreError> {
@@ -270,7 +290,13 @@ impl BlobWriter<'_> {
             return Ok(());
         }
         let blob = self.store.blob(self.digest);
-        Ok(files::persist_read_only(self.file, &blob)?)
+        files::persist_read_only(self.file, &blob)?;
+        if self.digest.size >= WORTH_TRUSTING
+            && let Ok(metadata) = files::metadata(&blob)
+        {
+            self.store.known().insert(self.digest, files::modified(&metadata));
+        }
+        Ok(())
     }
 
     fn so_far(&self) -> Digest {
@@ -279,6 +305,18 @@ impl BlobWriter<'_> {
 
     fn wrong(&self) -> StoreError {
         StoreError::WrongDigest { expected: self.digest, actual: self.so_far() }
+    }
+}
+
+/// The same for what writes through a packer; the error says what is wrong.
+impl std::io::Write for BlobWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Self::write(self, bytes).map_err(std::io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -294,7 +332,7 @@ fn seal(result: &reapi::ActionResult) -> Vec<u8> {
     sealed
 }
 
-fn unseal(sealed: &[u8]) -> Option<reapi::ActionResult> {
+pub(super) fn unseal(sealed: &[u8]) -> Option<reapi::ActionResult> {
     let (seal, message) = sealed.split_at_checked(64)?;
     let right = Sha256::of(message).to_string().as_bytes() == seal;
     if right { reapi::ActionResult::decode(message).ok() } else { None }
@@ -315,7 +353,7 @@ fn claim(under_way: &Utf8Path) -> Result<(Utf8PathBuf, Lock), FileError> {
 }
 
 /// Removes the folders whose lock nobody holds: their workers were killed.
-fn sweep(under_way: &Utf8Path) -> Result<(), FileError> {
+pub(super) fn sweep(under_way: &Utf8Path) -> Result<(), FileError> {
     for name in files::names(under_way)? {
         let Some(own) = name.strip_suffix(".lock").map(|name| under_way.join(name)) else {
             continue;
@@ -381,7 +419,7 @@ mod tests {
             let digest = Digest::of(b"one");
             store.insert(digest, b"one").unwrap();
             assert!(store.path(digest).unwrap().is_some());
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(5));
             overwrite(&store.blob(digest), damage);
             assert_eq!(store.path(digest).unwrap(), None);
             assert_eq!(store.read(digest).unwrap(), None);

@@ -3,11 +3,11 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::Join;
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, Command};
 
-/// How long a worker has to end by itself.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long a worker has to end by itself: its guards have as long to end what the commands started, and
+/// then it clears their folders away.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Starts a worker in a process group of its own, so that Ctrl-C on a terminal comes to us alone.
 pub(super) fn start(command: &mut Command) -> std::io::Result<Child> {
@@ -19,12 +19,10 @@ pub(super) fn start(command: &mut Command) -> std::io::Result<Child> {
     command.spawn()
 }
 
-/// The stream to the worker, once.
-pub(super) fn stream(child: &mut Child) -> Result<Join<ChildStdout, ChildStdin>, String> {
-    match (child.stdout.take(), child.stdin.take()) {
-        (Some(input), Some(output)) => Ok(tokio::io::join(input, output)),
-        _ => Err("it has no standard input and output".to_owned()),
-    }
+/// The exit code of a worker that ends by itself, if it does so soon and no signal ended it.
+pub(super) async fn exit_code(child: &mut Child) -> Option<i32> {
+    drop(child.stdin.take());
+    tokio::time::timeout(FAREWELL, child.wait()).await.ok()?.ok()?.code()
 }
 
 /// Waits for a worker whose standard input is closed, or is about to be; in the end without mercy.

@@ -1,29 +1,36 @@
-//! How a runner is reached: the stream to its worker, and the greeting.
+//! How a runner is reached: the stream to its worker, and what was learnt of it.
 
 mod channel;
 mod child;
 mod cluster;
+mod greeting;
+mod opening;
+mod probe;
+mod refusal;
 mod said;
 mod ssh;
 
 use std::time::Duration;
 
-use bazel_remote_apis::build::bazel::remote::execution::v2 as reapi;
 use camino::{Utf8Path, Utf8PathBuf};
-use reapi::capabilities_client::CapabilitiesClient;
 use tokio::process::{Child, Command};
 
 pub use self::cluster::Cluster;
+pub use self::probe::{Answer, probe};
 pub use self::ssh::Ssh;
 
 pub(super) use self::channel::{Wire, over};
+pub(super) use self::refusal::{Ending, explain};
+pub(super) use self::said::quoted;
+pub(super) use self::ssh::{check_host, check_program};
 
+use self::greeting::{GREETING, Wrong, greet_child};
 use self::said::Said;
-use super::client::Client;
+use super::client::{Client, Peer, Terms};
 use super::{FarmError, Runner};
 use crate::model::toolset::Toolset;
 use crate::sys::process;
-use crate::worker::{FORMAT_VERSION, HELLO, Hello};
+use crate::worker::Hello;
 
 /// How a runner is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,87 +46,109 @@ pub enum Connection {
     Cluster(Cluster),
 }
 
-/// How long a worker has to say hello: it may have to ask its compilers for their versions.
-const GREETING: Duration = Duration::from_secs(30);
+impl Connection {
+    /// How a runner is reached, for people: `local`, `ssh build1`, `grpcs://farm:8980`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::Local { .. } => "local".to_owned(),
+            Self::Ssh(ssh) => ssh.to_string(),
+            Self::Cluster(cluster) => cluster.address.clone(),
+        }
+    }
+}
 
 /// A worker that was reached and has answered.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) client: Client,
     pub(super) toolsets: Vec<Toolset>,
-    child: Child,
+    /// How many jobs it takes at once.
+    pub(super) jobs: usize,
+    /// The version of modfarm there; an engine of others says none.
+    pub(super) modfarm: Option<String>,
+    /// What came before the protocol, mostly nothing.
+    pub(super) banner: String,
+    /// The process that is to be waited for; a cluster has none here.
+    child: Option<Child>,
 }
 
 impl Link {
-    /// Starts a runner's worker and greets it.
+    /// Reaches a runner's worker and greets it.
     pub(super) async fn open(runner: &Runner, program: &Utf8Path) -> Result<Self, FarmError> {
-        let (mut command, program) = match &runner.connection {
+        match &runner.connection {
             Connection::Local { store } => {
                 let mut command = Command::from(process::command(program));
                 command.args(["worker", "--store", store.as_str()]);
-                (command, program)
+                Self::start(runner, command, program, Peer::Local).await
             }
-            Connection::Ssh(host) => (ssh::command(host), Utf8Path::new("ssh")),
-            Connection::Cluster(_) => {
-                return Err(FarmError::Greeting {
+            Connection::Ssh(ssh) => {
+                let command = ssh.command(&[&ssh.program, "worker"]).await;
+                Self::start(runner, command, Utf8Path::new("ssh"), Peer::Remote).await
+            }
+            Connection::Cluster(cluster) => {
+                let greeting = |reason| FarmError::Greeting {
                     runner: runner.name.clone(),
-                    reason: "clusters are not reached yet".to_owned(),
+                    reason,
                     said: String::new(),
-                });
+                };
+                cluster::reach(&runner.name, cluster).await.map_err(greeting)
             }
-        };
+        }
+    }
+
+    /// Starts the process at whose other end a worker is.
+    async fn start(
+        runner: &Runner,
+        mut command: Command,
+        program: &Utf8Path,
+        peer: Peer,
+    ) -> Result<Self, FarmError> {
         let mut child = child::start(&mut command).map_err(|source| FarmError::Start {
             runner: runner.name.clone(),
             program: program.to_owned(),
             source,
         })?;
         let said = Said::default();
-        if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(said.clone().listen(runner.name.clone(), stderr));
-        }
-        let greeted = tokio::time::timeout(GREETING, greet(&mut child)).await;
-        let reason = match greeted {
-            Ok(Ok((wire, toolsets))) => {
-                let client = Client::new(&runner.name, wire);
-                return Ok(Self { client, toolsets, child });
+        let hearing = child
+            .stderr
+            .take()
+            .map(|stderr| tokio::spawn(said.clone().listen(runner.name.clone(), stderr)));
+        let greeted = tokio::time::timeout(GREETING, greet_child(&mut child, Terms::new(peer, "")));
+        let wrong = match greeted.await.unwrap_or(Err(Wrong::Silent)) {
+            Ok((wire, terms, hello, banner)) => {
+                let client = Client::new(&runner.name, wire, terms);
+                let Hello { toolsets, jobs, modfarm, .. } = hello;
+                return Ok(Self {
+                    client,
+                    toolsets,
+                    jobs: jobs.unwrap_or(1),
+                    modfarm: Some(modfarm),
+                    banner,
+                    child: Some(child),
+                });
             }
-            Ok(Err(reason)) => reason,
-            Err(_) => format!("it did not answer within {} s", GREETING.as_secs()),
+            Err(wrong) => wrong,
+        };
+        let code = match wrong {
+            Wrong::NoWorker { .. } => child::exit_code(&mut child).await,
+            Wrong::Silent | Wrong::Worker { .. } => None,
         };
         child::end(child).await;
-        Err(FarmError::Greeting { runner: runner.name.clone(), reason, said: said.quoted() })
+        if let Some(hearing) = hearing {
+            // Whatever holds its standard error open, all that matters was said.
+            drop(tokio::time::timeout(Duration::from_secs(1), hearing).await);
+        }
+        Err(wrong.into_error(runner, code, said.text()))
     }
 
     /// Ends the worker and waits for its end.
     pub(super) async fn close(self) {
         let Self { client, child, .. } = self;
+        client.end_all().await;
         drop(client);
-        child::end(child).await;
+        if let Some(child) = child {
+            child::end(child).await;
+        }
     }
-}
-
-async fn greet(child: &mut Child) -> Result<(Wire, Vec<Toolset>), String> {
-    let wire = over(child::stream(child)?).await?;
-    let capabilities = CapabilitiesClient::new(wire.clone())
-        .get_capabilities(reapi::GetCapabilitiesRequest::default())
-        .await
-        .map_err(|status| {
-            format!("what was started is not a modfarm worker, or has ended: {}", status.message())
-        })?;
-    let hello = capabilities
-        .metadata()
-        .get_bin(HELLO)
-        .and_then(|hello| hello.to_bytes().ok())
-        .ok_or("it does not say that it is a modfarm worker")?;
-    let hello: Hello = serde_json::from_slice(&hello)
-        .map_err(|error| format!("its greeting cannot be read: {error}"))?;
-    if hello.format_version != FORMAT_VERSION {
-        return Err(format!(
-            "its modfarm is {}, this one is {}, and they do not understand each other\n\
-             hint: install the same version there",
-            hello.modfarm,
-            env!("CARGO_PKG_VERSION")
-        ));
-    }
-    Ok((wire, hello.toolsets))
 }

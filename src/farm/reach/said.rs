@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
+use crate::farm::harmless;
+
 /// How much is kept.
 const KEPT: usize = 4096;
 
@@ -21,7 +23,7 @@ impl Said {
                 break;
             }
             let text = String::from_utf8_lossy(&buffer[..read]);
-            tracing::debug!("worker of {runner}: {}", text.trim_end());
+            tracing::debug!("worker of {runner}: {}", harmless::message(text.trim_end()));
             let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             said.extend(&buffer[..read]);
             let over = said.len().saturating_sub(KEPT);
@@ -29,16 +31,30 @@ impl Said {
         }
     }
 
-    /// Its lines, below the error that they explain.
-    pub(super) fn quoted(&self) -> String {
+    /// What is kept of it.
+    pub(super) fn text(&self) -> String {
         let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes: Vec<u8> = said.iter().copied().collect();
-        let text = String::from_utf8_lossy(&bytes);
-        let mut quoted = String::new();
-        for line in text.lines() {
-            quoted.push_str("\n  it says: ");
-            quoted.push_str(line);
-        }
-        quoted
+        String::from_utf8_lossy(&bytes).into_owned()
     }
+}
+
+/// So many lines stand below an error.
+const LINES: usize = 8;
+
+/// The last lines of what was said, below the error that they explain.
+pub(in crate::farm) fn quoted(text: &str) -> String {
+    let frame = |c: char| c == '@' || c.is_whitespace();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.trim_matches(frame).is_empty())
+        .collect();
+    let shown = &lines[lines.len().saturating_sub(LINES)..];
+    let mut quoted = String::new();
+    for line in shown {
+        quoted += "\n  it says: ";
+        quoted += &harmless::message(line);
+    }
+    quoted
 }
