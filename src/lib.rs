@@ -32,6 +32,14 @@
 //! - The same action gives the same bytes in another folder, on another day, on another worker.
 //! - A release appears whole or not at all, in a folder as on GitHub: publishers take a
 //!   [`publish::Release`], which exists only when every file of it was compared with its checksum.
+//! - Every job has exactly one outcome, whatever runners do: [`farm::schedule`] decides without clock or
+//!   tasks, so that random stories can show it. What a job made lies in the orchestrator's store before the
+//!   journal says that it is finished.
+//! - Nothing that a runner says is shown, kept or believed as it came: [`farm`] bounds it, and makes
+//!   harmless what would steer a terminal.
+//! - Whoever reaches a worker runs commands on its machine: one that other machines can reach has a token or
+//!   asks for client certificates, or was told in so many words to let in anyone.
+//! - A run is heard once, by [`report::record`], and page, JSON and summary are written from that.
 //! - A token is shown nowhere, and no child process has it.
 
 pub mod cli;

@@ -1,6 +1,7 @@
 //! The stages of a release, in order: this file is the way of the data as code.
 
 mod smoking;
+pub mod survey;
 mod workshop;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -253,8 +254,10 @@ fn prove(
             let context: Context = workshop.context(plan, cell)?;
             match inspect::prove(bytes.clone(), cell, &plan.module, &context) {
                 Ok(file) => {
-                    let action = job.action.digest().sha256;
-                    proven.insert(cell.clone(), Proven { file, action });
+                    let [action, command, input_root] =
+                        [job.action.digest(), job.action.command(), job.action.input_root()]
+                            .map(|digest| digest.sha256);
+                    proven.insert(cell.clone(), Proven { file, action, command, input_root });
                 }
                 Err(refusal) => {
                     for finding in refusal.findings {

@@ -30,6 +30,7 @@ pub(super) fn failure(error: ReleaseError) -> Failure {
             Failure::environment(error)
         }
         ReleaseError::Plan(_)
+        | ReleaseError::Label { .. }
         | ReleaseError::Source(_)
         | ReleaseError::Root(_)
         | ReleaseError::Lock(_)

@@ -2,20 +2,26 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 
+mod amount;
 mod blame;
+mod cache;
 mod inspect;
 mod place;
 mod plan;
 mod publish;
 mod release;
+mod report;
+mod resume;
+mod runners;
 mod schema;
 mod selection;
 mod show;
 mod site;
 mod smoke;
+mod toolsets;
 mod worker;
 
 /// Builds, proves and publishes the Windows binaries of Apache's mod_wsgi.
@@ -41,10 +47,14 @@ enum Command {
     Release(Box<release::Args>),
     Publish(publish::Args),
     Plan(plan::Args),
+    Runners(runners::Args),
     Inspect(inspect::Args),
     Smoke(smoke::Args),
+    Report(report::Args),
+    Cache(cache::Args),
     Schema(schema::Args),
-    Worker(worker::Args),
+    Toolsets(toolsets::Args),
+    Worker(Box<worker::Args>),
 }
 
 /// Why a command did not end well: what to print, and the exit code.
@@ -72,8 +82,11 @@ impl Failure {
 
     /// Ended with Ctrl-C.
     pub(crate) fn interrupted(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: 130 }
+        Self { message: message.to_string(), code: Self::INTERRUPTED }
     }
+
+    /// The exit code of what was ended with Ctrl-C.
+    const INTERRUPTED: u8 = 130;
 }
 
 /// Runs the program.
@@ -83,14 +96,18 @@ pub fn main() -> ExitCode {
         .with_env_filter(tracing_subscriber::EnvFilter::from_env("MODFARM_LOG"))
         .with_writer(std::io::stderr)
         .init();
-    let result = match Cli::parse().command {
+    let result = match parse().command {
         Command::Release(args) => release::run(*args),
         Command::Publish(args) => publish::run(args),
         Command::Plan(args) => plan::run(args),
+        Command::Runners(args) => runners::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Smoke(args) => smoke::run(args),
+        Command::Report(args) => report::run(args),
+        Command::Cache(args) => cache::run(args),
         Command::Schema(args) => schema::run(args),
-        Command::Worker(args) => worker::run(args),
+        Command::Toolsets(args) => toolsets::run(args),
+        Command::Worker(args) => worker::run(*args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -100,6 +117,25 @@ pub fn main() -> ExitCode {
             }
             ExitCode::from(failure.code)
         }
+    }
+}
+
+/// The command line of this process; what is wrong with it ends the program.
+fn parse() -> Cli {
+    let matches = command().get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+fn command() -> clap::Command {
+    Cli::command().mut_subcommand("release", resume::alone)
+}
+
+/// The arguments of a release as a journal has them; nothing where they are not understood.
+fn release_args(arguments: &[String]) -> Option<release::Args> {
+    let line = std::iter::once("modfarm").chain(arguments.iter().map(String::as_str));
+    match Cli::try_parse_from(line).ok()?.command {
+        Command::Release(args) => Some(*args),
+        _ => None,
     }
 }
 
@@ -161,19 +197,37 @@ impl Signals {
     }
 }
 
-/// Ctrl-C, which is all that there is elsewhere.
-#[cfg(not(unix))]
-struct Signals;
+/// What Windows tells a program of its console: Ctrl-C, Ctrl-Break, the window is closed, the user logs
+/// off, the machine is shut down. After the last three there are seconds left.
+#[cfg(windows)]
+struct Signals {
+    ctrl_c: tokio::signal::windows::CtrlC,
+    ctrl_break: tokio::signal::windows::CtrlBreak,
+    close: tokio::signal::windows::CtrlClose,
+    logoff: tokio::signal::windows::CtrlLogoff,
+    shutdown: tokio::signal::windows::CtrlShutdown,
+}
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl Signals {
     fn hear() -> std::io::Result<Self> {
-        Ok(Self)
+        use tokio::signal::windows;
+        Ok(Self {
+            ctrl_c: windows::ctrl_c()?,
+            ctrl_break: windows::ctrl_break()?,
+            close: windows::ctrl_close()?,
+            logoff: windows::ctrl_logoff()?,
+            shutdown: windows::ctrl_shutdown()?,
+        })
     }
 
     async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+        tokio::select! {
+            _ = self.ctrl_c.recv() => {}
+            _ = self.ctrl_break.recv() => {}
+            _ = self.close.recv() => {}
+            _ = self.logoff.recv() => {}
+            _ = self.shutdown.recv() => {}
         }
     }
 }

@@ -74,7 +74,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         }
     };
     let release = read(&args.folder, &args.state)?;
-    let show = Show::begin(args.format, None);
+    let show = Show::begin(args.format, None, Vec::new());
     let ended = super::asynchronously(async {
         let cancel = CancellationToken::new();
         super::cancel_on_signal(&cancel);

@@ -1,7 +1,5 @@
 //! `modfarm release`: the whole line, from the matrix to a release folder.
 
-use std::fs::File;
-use std::io::Write as _;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -10,13 +8,16 @@ use tokio_util::sync::CancellationToken;
 use super::Failure;
 use super::blame;
 use super::place::{GitHubArgs, Place};
+use super::report;
+use super::resume::{self, Taken};
 use super::selection::Selection;
-use super::show::{Format, Show};
-use super::site::Site;
-use crate::farm::journal::Journal;
+use super::show::{Format, Show, Shown};
+use super::site::{self, Site};
+use crate::farm::journal::{Call, Ending, Entry, Journal};
+use crate::model::event::Event;
 use crate::pipeline::{self, Request, SmokeRequest};
 use crate::report::terminal;
-use crate::sys::files::{self, FileError};
+use crate::sys::files;
 
 /// Build, prove and package a release into a folder, and publish it
 ///
@@ -25,6 +26,9 @@ use crate::sys::files::{self, FileError};
 /// what was built is kept, so that the next run builds only what changed.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// Go on with the last run that was killed or interrupted, or with RUN, with its own arguments
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "")]
+    resume: Option<String>,
     #[command(flatten)]
     selection: Selection,
     #[command(flatten)]
@@ -76,6 +80,18 @@ struct Smoking {
     smoke_patience: u64,
 }
 
+impl Args {
+    /// Has what is kept between runs be in this folder.
+    pub(super) fn in_state(&mut self, state: &Utf8Path) {
+        self.site.in_state(state);
+    }
+
+    /// Has the run be shown like this.
+    pub(super) fn show_as(&mut self, format: Format) {
+        self.format = format;
+    }
+}
+
 impl Smoking {
     fn request(self) -> SmokeRequest {
         SmokeRequest {
@@ -92,6 +108,57 @@ impl Smoking {
 const DIST: &str = "dist";
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
+    let Some(name) = &args.resume else { return make(args, None) };
+    let (mut own, taken) = resume::take_up(args.site.state(), name)?;
+    own.show_as(args.format);
+    make(own, Some(taken))
+}
+
+/// Makes the release, from its beginning or from where an earlier run was broken off.
+fn make(args: Args, taken: Option<Taken>) -> Result<(), Failure> {
+    let (dry_run, format) = (args.dry_run, args.format);
+    let matrix_file = args.selection.matrix().to_owned();
+    let mut request = request(args)?;
+    let state = request.workshop.state.clone();
+    let begun = match taken {
+        _ if dry_run => Begun::default(),
+        Some(taken) => {
+            request.workshop.run.clone_from(&taken.folder);
+            go_on(taken, call(&matrix_file)?)
+        }
+        None => begin(&state, &request.workshop.run, call(&matrix_file)?)?,
+    };
+    let show = Show::begin(format, begun.journal, begun.past);
+    begun.first.into_iter().for_each(|event| show.events().emit(event));
+    let result = super::asynchronously(async {
+        let cancel = CancellationToken::new();
+        super::cancel_on_signal(&cancel);
+        let events = show.events();
+        if dry_run {
+            return pipeline::rehearse(&request, events, &cancel).await.map(Some);
+        }
+        pipeline::release(&request, events, &cancel).await.map(|_| None)
+    })?;
+    let Shown { record, journal } = show.end();
+    let result = result.map_err(blame::failure);
+    if !dry_run {
+        report::conclude(&record, result.as_ref().map(|_| ()), &request.workshop.run, format);
+    }
+    if let Some(Err(error)) = journal.map(|journal| journal.end(ending(&result))) {
+        terminal::warning(&error.to_string());
+    }
+    match result {
+        Ok(None) => Ok(()),
+        Ok(Some(rehearsal)) => {
+            terminal::output(&rehearsal.text());
+            Ok(())
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// What somebody wants released, as the arguments say it.
+fn request(args: Args) -> Result<Request, Failure> {
     let (to, github) = match (args.to, args.out) {
         (Place::Folder(to), None) => {
             args.github.refuse_for(&to)?;
@@ -108,11 +175,8 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         }
     };
     let (matrix, wanted) = args.selection.load()?;
-    if !args.dry_run {
-        args.site.forget_old_runs().map_err(Failure::environment)?;
-    }
     let version_named = args.selection.names_version();
-    let request = Request {
+    Ok(Request {
         version: version_named.then(|| wanted.version.clone()),
         only: wanted.only,
         skip: wanted.skip,
@@ -125,51 +189,48 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         keep_going: !args.fail_fast,
         limit: Duration::from_secs(args.time_limit),
         matrix,
-    };
-    let journal = if args.dry_run { None } else { Some(journal(&request.workshop.run)?) };
-    let show = Show::begin(args.format, journal);
-    let result = super::asynchronously(async {
-        let cancel = CancellationToken::new();
-        super::cancel_on_signal(&cancel);
-        let events = show.events();
-        if args.dry_run {
-            return pipeline::rehearse(&request, events, &cancel).await.map(Some);
-        }
-        pipeline::release(&request, events, &cancel).await.map(|_| None)
-    })?;
-    let summary = show.end();
-    let result = result.map_err(blame::failure);
-    if !args.dry_run {
-        let error = result.as_ref().err().map(|failure| failure.message.as_str());
-        sum_up(summary.markdown(error), &request.workshop.run).map_err(Failure::environment)?;
-    }
+    })
+}
+
+/// The journal of a run, what it holds already, and what is to be said first.
+#[derive(Debug, Default)]
+struct Begun {
+    journal: Option<Journal>,
+    past: Vec<Entry>,
+    first: Vec<Event>,
+}
+
+/// Begins the journal of a new run, and finds what an earlier one with the same arguments left.
+fn begin(state: &Utf8Path, run: &Utf8Path, call: Call) -> Result<Begun, Failure> {
+    site::forget_old_runs(state).map_err(Failure::environment)?;
+    let left = resume::left_over(state, &call);
+    let journal = Journal::create(run, &call).map_err(Failure::environment)?;
+    let first = left.map(|message| Event::Note { message }).into_iter().collect();
+    Ok(Begun { journal: Some(journal), past: Vec::new(), first })
+}
+
+/// Goes on with the journal of a run that was broken off.
+fn go_on(taken: Taken, call: Call) -> Begun {
+    let Taken { folder, journal, past } = taken;
+    let name = folder.file_name().unwrap_or_default();
+    let message = format!("run {name} goes on; {}", resume::so_far(&past, &call));
+    let first = vec![Event::Resumed { finished: past.finished().len() }, Event::Note { message }];
+    Begun { journal: Some(journal), past: past.entries, first }
+}
+
+/// How this run is begun.
+fn call(matrix: &Utf8Path) -> Result<Call, Failure> {
+    Ok(Call {
+        arguments: resume::own_arguments(),
+        folder: resume::here()?,
+        matrix: files::digest(matrix).map_err(Failure::bad_input)?.sha256,
+    })
+}
+
+fn ending<T>(result: &Result<T, Failure>) -> Ending {
     match result {
-        Ok(None) => Ok(()),
-        Ok(Some(rehearsal)) => {
-            terminal::output(&rehearsal.text());
-            Ok(())
-        }
-        Err(failure) => Err(failure),
+        Ok(_) => Ending::Released,
+        Err(failure) if failure.code == Failure::INTERRUPTED => Ending::Interrupted,
+        Err(_) => Ending::Failed,
     }
-}
-
-/// Puts the summary into the run's folder, and below what the step of GitHub Actions said so far.
-fn sum_up(summary: Option<String>, run: &Utf8Path) -> Result<(), FileError> {
-    let Some(summary) = summary else { return Ok(()) };
-    let write = |path: &Utf8Path, mut file: File| {
-        file.write_all(summary.as_bytes()).map_err(|source| FileError::new("write", path, source))
-    };
-    let path = run.join("summary.md");
-    write(&path, files::create(&path)?)?;
-    let step = std::env::var("GITHUB_STEP_SUMMARY").ok().filter(|path| !path.is_empty());
-    let Some(path) = step.map(Utf8PathBuf::from) else { return Ok(()) };
-    // The release is what it is without it.
-    if let Err(error) = files::append(&path).and_then(|file| write(&path, file)) {
-        terminal::warning(&error.to_string());
-    }
-    Ok(())
-}
-
-fn journal(run: &Utf8Path) -> Result<Journal, Failure> {
-    Journal::create(run).map_err(Failure::environment)
 }

@@ -7,6 +7,7 @@ use super::Failure;
 use crate::farm::runner_file;
 use crate::matrix;
 use crate::model::manifest::Manifest;
+use crate::report::record::RunReport;
 use crate::report::terminal;
 
 /// Print the JSON Schema of a file that modfarm reads or writes
@@ -26,6 +27,8 @@ enum File {
     Runner,
     /// The manifest of a release: what was built
     Manifest,
+    /// report.json of a run: when, on which runner, in how many tries
+    Report,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "all commands have one signature")]
@@ -33,6 +36,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     terminal::output(&match args.file {
         File::Matrix => matrix::schema(),
         File::Runner => runner_file::schema(),
+        File::Report => format!("{:#}\n", schema_for!(RunReport).as_value()),
         File::Manifest => format!("{:#}\n", schema_for!(Manifest).as_value()),
     });
     Ok(())

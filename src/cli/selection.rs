@@ -1,6 +1,6 @@
 //! Which matrix, which version, which cells: the arguments that `plan` and `release` share.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Failure;
 use crate::matrix::{self, Matrix};
@@ -31,6 +31,11 @@ impl Selection {
     /// Whether a version was named.
     pub(super) fn names_version(&self) -> bool {
         self.module_version.is_some()
+    }
+
+    /// The file of the matrix.
+    pub(super) fn matrix(&self) -> &Utf8Path {
+        &self.matrix
     }
 
     /// Reads the matrix, and says what of it is wanted.

@@ -1,12 +1,15 @@
-//! How a run is shown: the one stream of events, to the reporter and to the journal.
+//! How a run is shown: the one stream of events, to the reporter, to the journal and to the record.
 
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use clap::ValueEnum;
+use jiff::Timestamp;
 
-use crate::farm::journal::Journal;
+use crate::farm::journal::{Entry, Journal};
 use crate::model::event::{Event, Events};
-use crate::report::{self, Json, Reporter, Summary};
+use crate::report::{self, Json, Record, Reporter};
 
 /// How a run is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -21,31 +24,58 @@ pub(super) enum Format {
 #[derive(Debug)]
 pub(super) struct Show {
     events: Events,
-    listener: JoinHandle<Summary>,
+    listener: JoinHandle<Shown>,
 }
 
+/// What is left of a stream that ended.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    /// The run's record.
+    pub(super) record: Record,
+    /// Its journal, to say how it ended; none where it could not be written to the end.
+    pub(super) journal: Option<Journal>,
+}
+
+/// What goes on is shown anew this often, where nothing happens.
+const TICK: Duration = Duration::from_millis(250);
+
 impl Show {
-    /// Begins to listen.
-    pub(super) fn begin(format: Format, mut journal: Option<Journal>) -> Self {
+    /// Begins to listen. `past` is what a run that is gone on with said before: it is part of the record
+    /// and not shown again.
+    pub(super) fn begin(format: Format, mut journal: Option<Journal>, past: Vec<Entry>) -> Self {
         let mut reporter: Box<dyn Reporter> = match format {
             Format::Text => report::for_people(),
             Format::Json => Box::new(Json),
         };
+        let mut record = Record::default();
+        for entry in &past {
+            record.hear(entry.time, &entry.what);
+        }
         let (events, heard) = Events::stream();
         let listener = std::thread::spawn(move || {
-            let mut summary = Summary::default();
-            for event in heard {
+            // Kept although nothing can be written any more: its lock says that the run lives.
+            let mut unwritten = None;
+            loop {
+                let event = match heard.recv_timeout(TICK) {
+                    Ok(event) => event,
+                    Err(RecvTimeoutError::Timeout) => {
+                        reporter.tick();
+                        continue;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => break,
+                };
                 if let Some(open) = &mut journal
                     && let Err(error) = open.append(&event)
                 {
                     reporter.event(&Event::Warning { message: error.to_string(), hint: None });
-                    journal = None;
+                    unwritten = journal.take();
                 }
                 reporter.event(&event);
-                summary.event(&event);
+                record.hear(Timestamp::now(), &event);
             }
             reporter.finish();
-            summary
+            drop(unwritten);
+            Shown { record, journal }
         });
         Self { events, listener }
     }
@@ -55,13 +85,14 @@ impl Show {
         &self.events
     }
 
-    /// Waits until everything is shown, and sums it up. Whoever has the events must have dropped them.
-    pub(super) fn end(self) -> Summary {
+    /// Waits until everything is shown, and gives what is left. Whoever has the events must have
+    /// dropped them.
+    pub(super) fn end(self) -> Shown {
         let Self { events, listener } = self;
         drop(events);
         listener.join().unwrap_or_else(|_| {
             tracing::error!("the reporter ended in a panic");
-            Summary::default()
+            Shown::default()
         })
     }
 }

@@ -5,6 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Failure;
 use crate::farm::runner_file::{RunnerFile, RunnerFileError};
+use crate::farm::runs;
 use crate::pipeline::WorkshopRequest;
 use crate::roots::catalogue::{ApacheArgument, PythonArgument};
 use crate::sys::files::{self, FileError};
@@ -33,9 +34,14 @@ pub(super) struct Site {
 const KEPT_RUNS: usize = 20;
 
 impl Site {
-    /// Removes the journals and logs of all but the latest runs.
-    pub(super) fn forget_old_runs(&self) -> Result<(), FileError> {
-        forget_old_runs(&self.state)
+    /// The folder of what is kept between runs.
+    pub(super) fn state(&self) -> &Utf8Path {
+        &self.state
+    }
+
+    /// Puts another in its place.
+    pub(super) fn in_state(&mut self, state: &Utf8Path) {
+        state.clone_into(&mut self.state);
     }
 
     /// The workshop's request, for a matrix file.
@@ -61,24 +67,17 @@ impl Site {
         if self.runner.is_empty() {
             return RunnerFile::load_all(&files::parent(matrix).join("runners"));
         }
-        self.runner.iter().map(|path| RunnerFile::load(path)).collect()
+        RunnerFile::load_these(&self.runner)
     }
 }
 
 /// Removes the journals and logs in a folder of state, of all but the latest runs.
 pub(super) fn forget_old_runs(state: &Utf8Path) -> Result<(), FileError> {
-    let folder = state.join("runs");
-    if !files::is_dir(&folder) {
-        return Ok(());
-    }
-    // Their names begin with the time, so that the oldest come first.
-    let runs = files::names(&folder)?;
-    let old = runs.len().saturating_sub(KEPT_RUNS);
-    runs[..old].iter().try_for_each(|run| files::remove_dir_all(&folder.join(run)))
+    runs::forget_old(state, KEPT_RUNS)
 }
 
 /// The folder of a run that begins now.
 pub(super) fn new_run(state: &Utf8Path) -> Utf8PathBuf {
     let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ");
-    state.join("runs").join(format!("{now}-{}", std::process::id()))
+    runs::folder(state).join(format!("{now}-{}", std::process::id()))
 }

@@ -108,11 +108,7 @@ pub(super) async fn smoke(
             None => wanted.push(Wanted { key, cells: group.cells, trial, system }),
         }
     }
-    let tried = run(request, wanted, &mut results, &mut memory, cancel).await;
-    if let Err(error) = memory.save() {
-        tracing::warn!(%error, "what was seen is not remembered");
-    }
-    tried?;
+    run(request, wanted, &mut results, &mut memory, cancel).await?;
     results.tell_not_run();
     judge(request, plan, results.seen)
 }
@@ -184,6 +180,10 @@ async fn run(
         match running.join_next().await {
             Some(Ok((key, cells, Ok(seen)))) => {
                 memory.keep(key, &seen.result);
+                // At once: a run that is killed must not have to see it again.
+                if let Err(error) = memory.save() {
+                    tracing::warn!(%error, "what was seen is not remembered");
+                }
                 results.add(&cells, seen.result, false, seen.took);
             }
             Some(Ok((_, _, Err(other)))) => error = Some(error.unwrap_or(other)),

@@ -1,15 +1,16 @@
 //! What the stages work with: the connected runners, the roots at hand, the caches on disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use crate::farm::runner_file::{Reached, RunnerFile};
-use crate::farm::{Connection, Farm, FarmError, Runner, Settings};
+use crate::farm::{Cluster, Connection, Farm, FarmError, Runner, Settings};
 use crate::inspect::{Context, RootExports};
 use crate::matrix::Matrix;
+use crate::model::abi::AbiFamily;
 use crate::model::cell::{CellId, Verdict};
 use crate::model::event::Events;
 use crate::model::offer::Offer;
@@ -27,6 +28,7 @@ use crate::roots::{Root, RootError, Source, SourceError};
 use crate::smoke::SmokeError;
 use crate::sys::digests::DigestCache;
 use crate::sys::files::{self, FileError};
+use crate::sys::secret;
 
 /// Which runners, which roots, which caches.
 #[derive(Debug)]
@@ -93,6 +95,18 @@ pub enum ReleaseError {
         cells: usize,
         /// Why the first of them is not built.
         reason: String,
+    },
+    /// A runner's label is none that the matrix knows.
+    #[error(
+        "runner '{runner}': the label '{label}' is neither a compiler of the matrix nor an ABI family\nhint: a label is one of {}", known.join(", ")
+    )]
+    Label {
+        /// The runner.
+        runner: String,
+        /// The label.
+        label: String,
+        /// What it could be.
+        known: Vec<String>,
     },
     /// Jobs failed.
     #[error("{} failed: {}\nhint: nothing was published; the logs are in {logs}; the next run builds only what failed", count(jobs.len()), jobs.join(", "))]
@@ -176,6 +190,7 @@ impl Workshop {
         request: &WorkshopRequest,
         events: &Events,
     ) -> Result<Self, ReleaseError> {
+        let limits = limits(&request.runners, matrix)?;
         let cache = request.state.join("cache");
         let logs = request.run.join("logs");
         let settings = Settings {
@@ -183,17 +198,24 @@ impl Workshop {
             logs: Some(logs.clone()),
             ..Settings::new()?
         };
+        warn_of_open_tokens(&request.runners, events);
         let runners = request.runners.iter().map(|file| runner(file, request)).collect();
         // What lies on the disk is read while the workers ask their compilers for their versions.
         let (farm, kept) = tokio::join!(Farm::connect(runners, settings, events), async {
             let digests = DigestCache::load(&request.state.join("digests.json"));
             Ok::<_, ReleaseError>((gather(matrix, request)?, digests))
         });
-        let (farm, (catalogues, digests)) = (farm?, kept?);
+        let (mut farm, (catalogues, digests)) = (farm?.keeping(&cache.join("store"))?, kept?);
+        for (runner, families) in &limits {
+            farm.limit(runner, families.clone());
+        }
         let offers = request
             .runners
             .iter()
-            .filter_map(|file| offer(file, &farm, catalogues.get(&file.name)?, events))
+            .filter_map(|file| {
+                let limit = limits.get(file.name.as_str()).map(Vec::as_slice);
+                offer(file, limit, &farm, catalogues.get(&file.name)?, events)
+            })
             .collect();
         let newest = matrix
             .apaches
@@ -290,14 +312,14 @@ impl Workshop {
         self.farm.toolsets(runner).iter().find(|toolset| toolset.name == name)
     }
 
-    /// The toolsets that the plan builds with, by name.
+    /// The toolsets that the plan builds with, by the names of the runner and of the toolset.
     #[must_use]
-    pub fn toolsets_of(&self, plan: &Plan) -> BTreeMap<String, Toolset> {
-        assignments(plan)
-            .filter_map(|by| {
-                Some((by.toolset.clone(), self.toolset(&by.runner, &by.toolset)?.clone()))
-            })
-            .collect()
+    pub fn toolsets_of(&self, plan: &Plan) -> BTreeMap<(String, String), Toolset> {
+        let named = |by: &Assignment| {
+            let toolset = self.toolset(&by.runner, &by.toolset)?.clone();
+            Some(((by.runner.clone(), by.toolset.clone()), toolset))
+        };
+        assignments(plan).filter_map(named).collect()
     }
 
     /// What a cell's file will meet: the exports of the roots it was built against.
@@ -339,7 +361,7 @@ fn assignments(plan: &Plan) -> impl Iterator<Item = &Assignment> {
 }
 
 /// The roots at hand for each runner, by its name.
-fn gather(
+pub(super) fn gather(
     matrix: &Matrix,
     request: &WorkshopRequest,
 ) -> Result<BTreeMap<String, Catalogue>, RootError> {
@@ -351,11 +373,10 @@ fn gather(
     gathered.collect()
 }
 
-fn runner(file: &RunnerFile, request: &WorkshopRequest) -> Runner {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+pub(super) fn runner(file: &RunnerFile, request: &WorkshopRequest) -> Runner {
     Runner {
         name: file.name.clone(),
-        slots: request.slots.or(file.slots).unwrap_or(cores),
+        slots: request.slots.or(file.slots).unwrap_or(0),
         connection: match &file.reached {
             Reached::Local => {
                 Connection::Local { store: request.state.join("cache").join("store") }
@@ -366,8 +387,57 @@ fn runner(file: &RunnerFile, request: &WorkshopRequest) -> Runner {
     }
 }
 
-/// What a runner offers; a toolset that its machine does not have is a warning.
-fn offer(file: &RunnerFile, farm: &Farm, catalogue: &Catalogue, events: &Events) -> Option<Offer> {
+/// Warns of files with a token that others than their owner can read.
+fn warn_of_open_tokens(runners: &[RunnerFile], events: &Events) {
+    for runner in runners {
+        let Reached::Cluster(Cluster { token: Some(token), .. }) = &runner.reached else {
+            continue;
+        };
+        if secret::is_open_to_others(token) {
+            let warning =
+                format!("the token of runner {}, {token}, can be read by others", runner.name);
+            events.warn(warning, Some(format!("chmod 600 {token}")));
+        }
+    }
+}
+
+/// The families that the labels of each runner with labels come to: a label is a compiler of the matrix,
+/// as `VS17`, or a family, as `VC14`.
+fn limits<'a>(
+    runners: &'a [RunnerFile],
+    matrix: &Matrix,
+) -> Result<BTreeMap<&'a str, Vec<AbiFamily>>, ReleaseError> {
+    let family = |runner: &str, label: &String| {
+        let family = matrix.compilers.get(label).copied().or_else(|| label.parse().ok());
+        family.ok_or_else(|| {
+            let compilers = matrix.compilers.keys().cloned();
+            let families = AbiFamily::ALL.iter().map(ToString::to_string);
+            let known: BTreeSet<String> = compilers.chain(families).collect();
+            let (runner, label) = (runner.to_owned(), label.clone());
+            ReleaseError::Label { runner, label, known: known.into_iter().collect() }
+        })
+    };
+    let labelled = runners.iter().filter(|file| !file.labels.is_empty());
+    labelled
+        .map(|file| {
+            let families = file.labels.iter().map(|label| family(&file.name, label));
+            Ok((file.name.as_str(), families.collect::<Result<Vec<_>, _>>()?))
+        })
+        .collect()
+}
+
+/// What a runner offers, of the families that its labels limit it to; a toolset that its machine does not
+/// have is a warning. One that was not reached was warned of already.
+fn offer(
+    file: &RunnerFile,
+    limit: Option<&[AbiFamily]>,
+    farm: &Farm,
+    catalogue: &Catalogue,
+    events: &Events,
+) -> Option<Offer> {
+    if !farm.runners().any(|runner| runner == file.name) {
+        return None;
+    }
     let toolset = farm.toolsets(&file.name).iter().find(|toolset| toolset.name == file.toolset);
     let Some(toolset) = toolset else {
         events.warn(
@@ -379,7 +449,12 @@ fn offer(file: &RunnerFile, farm: &Farm, catalogue: &Catalogue, events: &Events)
     Some(Offer {
         runner: file.name.clone(),
         toolset: toolset.name.clone(),
-        families: toolset.families.clone(),
+        families: toolset
+            .families
+            .iter()
+            .copied()
+            .filter(|family| limit.is_none_or(|limit| limit.contains(family)))
+            .collect(),
         arches: toolset.arches.clone(),
         apaches: catalogue.apaches.clone(),
         pythons: catalogue.pythons.clone(),

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::harmless;
 use crate::model::finding::{Finding, Severity};
 use crate::model::inspection::{CheckInfo, FileReport, InspectionReport};
 
@@ -28,18 +29,13 @@ pub fn text(report: &InspectionReport) -> String {
 
 fn write_file(text: &mut String, file: &FileReport) {
     let what = file.really.as_ref().map_or("no Windows DLL".to_owned(), ToString::to_string);
-    _ = writeln!(text, "{}: {}", harmless(&file.name()), harmless(&what));
+    _ = writeln!(text, "{}: {}", harmless::line(&file.name()), harmless::line(&what));
     for Finding { check, severity, message, hint } in &file.findings {
-        _ = writeln!(text, "  {severity}: {} [{check}]", harmless(message));
+        _ = writeln!(text, "  {severity}: {} [{check}]", harmless::line(message));
         if let Some(hint) = hint {
-            _ = writeln!(text, "    hint: {}", harmless(hint));
+            _ = writeln!(text, "    hint: {}", harmless::line(hint));
         }
     }
-}
-
-/// The names in a hostile file must not command the terminal.
-fn harmless(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
 }
 
 fn counted(count: usize, noun: &str) -> String {

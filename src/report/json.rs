@@ -1,6 +1,7 @@
 //! One JSON object a line on standard output, for programs.
 
 use super::Reporter;
+use super::harmless;
 use super::terminal;
 use crate::model::event::Event;
 
@@ -10,9 +11,8 @@ pub struct Json;
 
 impl Reporter for Json {
     fn event(&mut self, event: &Event) {
-        if let Ok(mut line) = serde_json::to_string(event) {
-            line.push('\n');
-            terminal::output(&line);
+        if let Ok(line) = serde_json::to_string(event) {
+            terminal::output(&(harmless::json(&line) + "\n"));
         }
     }
 }

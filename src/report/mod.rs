@@ -2,10 +2,15 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod field;
 pub mod findings;
+mod flood;
+mod harmless;
+mod html;
 mod json;
 mod plain;
 mod progress;
+pub mod record;
 mod say;
 mod summary;
 pub mod terminal;
@@ -15,15 +20,21 @@ use std::io::IsTerminal as _;
 
 use crate::model::event::Event;
 
+pub use html::page;
 pub use json::Json;
 pub use plain::Plain;
 pub use progress::Progress;
-pub use summary::Summary;
+pub use record::Record;
+pub use say::bytesize;
+pub use summary::markdown;
 
 /// Consumes the events of a run and shows them.
 pub trait Reporter: Send {
     /// Shows one event.
     fn event(&mut self, event: &Event);
+
+    /// Nothing has happened for a moment.
+    fn tick(&mut self) {}
 
     /// The run has ended, well or not.
     fn finish(&mut self) {}

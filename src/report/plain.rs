@@ -1,7 +1,7 @@
 //! Plain lines on standard error, for pipes and logs.
 
 use super::Reporter;
-use super::say::{Words, aligned};
+use super::say::{Line, Words, aligned};
 use super::terminal;
 use crate::model::event::Event;
 
@@ -13,9 +13,22 @@ pub struct Plain {
 
 impl Reporter for Plain {
     fn event(&mut self, event: &Event) {
-        let line = self.words.line(event).or_else(|| self.words.progress(event));
-        if let Some(line) = line {
-            terminal::line(&format!("{:>10} {}", line.label, aligned(&line.text)));
+        let mut lines = self.words.lines(event);
+        if lines.is_empty() {
+            lines.extend(self.words.progress(event));
         }
+        lines.iter().for_each(write);
     }
+
+    fn tick(&mut self) {
+        self.words.rest(false).iter().for_each(write);
+    }
+
+    fn finish(&mut self) {
+        self.words.rest(true).iter().for_each(write);
+    }
+}
+
+fn write(line: &Line) {
+    terminal::line(&format!("{:>10} {}", line.label, aligned(&line.text)));
 }

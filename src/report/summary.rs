@@ -4,216 +4,268 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::say::{count, duration};
-use crate::model::event::{Event, JobOutcome};
+use super::harmless::{lines, markdown as plain, markdown_code as code};
+use super::record::{JobState, RunReport, RunnerRecord};
+use super::say::{bytesize, count, duration};
 use crate::model::smoke::Smoke;
 
 /// More of a log than this is in its own file.
 const LOG_LINES: usize = 30;
 
-/// What a run was so far.
-#[derive(Debug, Default)]
-pub struct Summary {
-    title: Option<String>,
-    built: Vec<(String, u64)>,
-    cached: usize,
-    seen: BTreeMap<String, Smoke>,
-    failures: Vec<Failed>,
-    places: Vec<String>,
+/// The run in Markdown; `page` is where the whole report stands. Nothing where nothing was begun.
+#[must_use]
+pub fn markdown(report: &RunReport, page: &str) -> Option<String> {
+    let title = plain(report.title.as_ref()?);
+    let figures = &report.figures;
+    let (cells, jobs) = (count(figures.cells, "cell"), count(figures.jobs, "job"));
+    let mut text = format!("## {title}: {cells} from {jobs}\n\n");
+    if let Some(error) = &report.error {
+        let error: Vec<String> = lines(error).lines().map(plain).collect();
+        text += &format!("**Not released:** {}\n\n", error.join("  \n"));
+    }
+    for place in &report.published {
+        let unchanged = if place.unchanged { ", unchanged" } else { "" };
+        let files = count(place.files, "file");
+        text += &format!("Released: {} ({files}{unchanged})\n\n", plain(&place.place));
+    }
+    text += &format!(
+        "{} built in {} of compilers' time, {} from the cache.\n",
+        count(figures.built, "job"),
+        duration(Duration::from_millis(compilers_time(report))),
+        figures.cached
+    );
+    text += &failed(report);
+    text += &seen(report);
+    text += &runners(&report.runners);
+    text += &format!("\nAll of it, with every job's way over the runners: {}\n", code(page));
+    Some(text)
 }
 
-/// Something that failed, with what was said about it.
-#[derive(Debug)]
-struct Failed {
-    what: String,
-    log: String,
+/// Of the jobs that were built, in milliseconds.
+fn compilers_time(report: &RunReport) -> u64 {
+    let built = report.jobs.iter().filter(|job| job.outcome == JobState::Built);
+    built.fold(0, |all, job| all.saturating_add(job.millis))
 }
 
-impl Summary {
-    /// Takes note of an event.
-    pub fn event(&mut self, event: &Event) {
-        match event {
-            Event::Planned { title, cells, jobs } => {
-                let (cells, jobs) = (count(*cells, "cell"), count(*jobs, "job"));
-                self.title = Some(format!("{title}: {cells} from {jobs}"));
-            }
-            Event::JobFinished { job, outcome, millis, .. } => self.job(job, outcome, *millis),
-            Event::Found { subject, finding } => {
-                let what = format!("`{subject}`: {} [{}]", finding.message, finding.check);
-                self.failures.push(Failed { what, log: String::new() });
-            }
-            Event::SmokeFinished { cells, result, .. } => {
-                self.seen.extend(cells.iter().map(|cell| (cell.clone(), result.clone())));
-                if let Smoke::Failed { check, reason, log, .. } = result {
-                    let what = format!("`{}`, at *{check}*: {reason}", cells.join("`, `"));
-                    self.failures.push(Failed { what, log: log.clone() });
-                }
-            }
-            Event::Published { place, unchanged, assets } => {
-                let unchanged = if *unchanged { ", unchanged" } else { "" };
-                self.places.push(format!("{place} ({}{unchanged})", count(*assets, "file")));
-            }
-            _ => {}
+fn failed(report: &RunReport) -> String {
+    let mut text = String::new();
+    for job in report.jobs.iter().filter(|job| job.outcome == JobState::Failed) {
+        let reason = job.reason.as_deref().unwrap_or_default();
+        let log = job.log_end.as_deref().unwrap_or_default();
+        text += &failure(&format!("{}: {}", code(&job.job), plain(reason)), log);
+    }
+    for record in &report.findings {
+        let finding = &record.finding;
+        let message = plain(&finding.message);
+        text += &failure(&format!("{}: {message} [{}]", code(&record.subject), finding.check), "");
+    }
+    for record in &report.smoke {
+        if let Smoke::Failed { check, reason, log, .. } = &record.result {
+            let cells: Vec<String> = record.cells.iter().map(|cell| code(cell)).collect();
+            let what = format!("{}, at *{}*: {}", cells.join(", "), plain(check), plain(reason));
+            text += &failure(&what, log);
         }
     }
+    if text.is_empty() { text } else { format!("\n### Failed\n\n{text}") }
+}
 
-    fn job(&mut self, job: &str, outcome: &JobOutcome, millis: u64) {
-        match outcome {
-            JobOutcome::Built => self.built.push((job.to_owned(), millis)),
-            JobOutcome::Cached => self.cached += 1,
-            JobOutcome::Failed { reason, log } => {
-                let what = format!("`{job}`: {reason}");
-                self.failures.push(Failed { what, log: log.clone() });
-            }
-            JobOutcome::Cancelled => {}
-        }
+fn failure(what: &str, log: &str) -> String {
+    let mut text = format!("- {what}\n");
+    let log = lines(log);
+    let lines: Vec<&str> = log.lines().collect();
+    let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
+    if !last.is_empty() {
+        text += "\n      ";
+        text += &last.join("\n      ");
+        text += "\n\n";
     }
+    text
+}
 
-    /// The run in Markdown; `error` is what ended it. Nothing where nothing was begun.
-    #[must_use]
-    pub fn markdown(&self, error: Option<&str>) -> Option<String> {
-        let title = self.title.as_ref()?;
-        let mut text = format!("## {title}\n\n");
-        if let Some(error) = error {
-            text += &format!("**Not released:** {}\n\n", error.replace('\n', "  \n"));
-        }
-        for place in &self.places {
-            text += &format!("Released: {place}\n\n");
-        }
-        let took = self.built.iter().map(|(_, millis)| Duration::from_millis(*millis)).sum();
+/// Who did how much, where there is more than one.
+fn runners(runners: &[RunnerRecord]) -> String {
+    if runners.len() < 2 {
+        return String::new();
+    }
+    let mut text = "\n### Runners\n\n| Runner | Place | Slots | Jobs | Busy | Sent | Lost |\n\
+                    | --- | --- | ---: | ---: | ---: | ---: | --- |\n"
+        .to_owned();
+    for runner in runners {
+        let lost: Vec<String> = runner
+            .lost
+            .iter()
+            .map(|lost| {
+                let for_good = if lost.for_good { "for good: " } else { "" };
+                format!("{for_good}{}", plain(&lost.reason))
+            })
+            .collect();
         text += &format!(
-            "{} built in {} of compilers' time, {} from the cache.\n",
-            count(self.built.len(), "job"),
-            duration(took),
-            self.cached
+            "| {} | {} | {} | {} | {} | {} | {} |\n",
+            code(&runner.name),
+            plain(runner.place.as_deref().unwrap_or_default()),
+            runner.slots,
+            runner.finished,
+            runner.utilisation.map_or(String::new(), |part| format!("{:.0} %", part * 100.0)),
+            if runner.brought.files > 0 { bytesize(runner.brought.sent) } else { String::new() },
+            lost.join("; "),
         );
-        text += &self.failed();
-        text += &self.seen();
-        Some(text)
     }
+    text
+}
 
-    fn failed(&self) -> String {
-        if self.failures.is_empty() {
-            return String::new();
-        }
-        let mut text = "\n### Failed\n\n".to_owned();
-        for failed in &self.failures {
-            text += &format!("- {}\n", failed.what);
-            let lines: Vec<&str> = failed.log.lines().collect();
-            let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
-            if !last.is_empty() {
-                text += "\n      ";
-                text += &last.join("\n      ");
-                text += "\n\n";
+/// A row an Apache build, a column a Python, and below the reasons of what was not run.
+fn seen(report: &RunReport) -> String {
+    let parts = |cell: &str| cell.split_once('/').map(|(a, p)| (a.to_owned(), plain(p)));
+    let cells = report
+        .smoke
+        .iter()
+        .flat_map(|record| record.cells.iter().map(move |cell| (cell, &record.result)));
+    let by_cell: BTreeMap<&String, &Smoke> = cells.collect();
+    let mut pythons: Vec<String> = Vec::new();
+    let mut rows: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    let mut reasons: Vec<&str> = Vec::new();
+    for (cell, smoke) in by_cell {
+        let Some((apache, python)) = parts(cell) else { continue };
+        let word = match smoke {
+            Smoke::Served { .. } => "served".to_owned(),
+            Smoke::Failed { .. } => "**failed**".to_owned(),
+            Smoke::NotRun { reason } => {
+                let known = reasons.iter().position(|known| known == reason);
+                let number = known.unwrap_or_else(|| {
+                    reasons.push(reason);
+                    reasons.len() - 1
+                });
+                format!("not run ({})", number + 1)
             }
+        };
+        if !pythons.contains(&python) {
+            pythons.push(python.clone());
         }
-        text
+        rows.entry(apache).or_default().insert(python, word);
     }
-
-    /// A row an Apache build, a column a Python, and below the reasons of what was not run.
-    fn seen(&self) -> String {
-        let parts = |cell: &str| cell.split_once('/').map(|(a, p)| (a.to_owned(), p.to_owned()));
-        let mut pythons: Vec<String> = Vec::new();
-        let mut rows: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-        let mut reasons: Vec<&str> = Vec::new();
-        for (cell, smoke) in &self.seen {
-            let Some((apache, python)) = parts(cell) else { continue };
-            let word = match smoke {
-                Smoke::Served { .. } => "served".to_owned(),
-                Smoke::Failed { .. } => "**failed**".to_owned(),
-                Smoke::NotRun { reason } => {
-                    let known = reasons.iter().position(|known| known == reason);
-                    let number = known.unwrap_or_else(|| {
-                        reasons.push(reason);
-                        reasons.len() - 1
-                    });
-                    format!("not run ({})", number + 1)
-                }
-            };
-            if !pythons.contains(&python) {
-                pythons.push(python.clone());
-            }
-            rows.entry(apache).or_default().insert(python, word);
-        }
-        if rows.is_empty() {
-            return String::new();
-        }
-        pythons.sort_by_key(|python| (python.len(), python.clone()));
-        let mut text = format!("\n### Seen in a real Apache\n\n| | {} |\n", pythons.join(" | "));
-        text += &format!("| --- |{}\n", " --- |".repeat(pythons.len()));
-        for (apache, row) in rows {
-            let words: Vec<&str> =
-                pythons.iter().map(|python| row.get(python).map_or("", String::as_str)).collect();
-            text += &format!("| `{apache}` | {} |\n", words.join(" | "));
-        }
-        for (number, reason) in reasons.iter().enumerate() {
-            text += &format!(
-                "{}{}. Not run: {reason}.\n",
-                if number == 0 { "\n" } else { "" },
-                number + 1
-            );
-        }
-        text
+    if rows.is_empty() {
+        return String::new();
     }
+    pythons.sort_by_key(|python| (python.len(), python.clone()));
+    let mut text = format!("\n### Seen in a real Apache\n\n| | {} |\n", pythons.join(" | "));
+    text += &format!("| --- |{}\n", " --- |".repeat(pythons.len()));
+    for (apache, row) in rows {
+        let words: Vec<&str> =
+            pythons.iter().map(|python| row.get(python).map_or("", String::as_str)).collect();
+        text += &format!("| {} | {} |\n", code(&apache), words.join(" | "));
+    }
+    for (number, reason) in reasons.iter().enumerate() {
+        text += &format!(
+            "{}{}. Not run: {}.\n",
+            if number == 0 { "\n" } else { "" },
+            number + 1,
+            plain(reason)
+        );
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::model::event::{Event, JobOutcome};
     use crate::model::smoke::SmokeHost;
+    use crate::report::record::{Ended, Record};
+
+    const PAGE: &str = "runs/1/report.html";
 
     fn by() -> SmokeHost {
         let [system, apache, python] = ["Wine 8.0", "Apache", "Python"].map(str::to_owned);
         SmokeHost { system, apache, python }
     }
 
-    fn tried(summary: &mut Summary, cells: &[&str], result: Smoke) {
+    fn hear(record: &mut Record, event: Event) {
+        record.hear(Timestamp::UNIX_EPOCH, &event);
+    }
+
+    fn tried(record: &mut Record, cells: &[&str], result: Smoke) {
         let cells: Vec<String> = cells.iter().map(ToString::to_string).collect();
         let subject = cells[0].clone();
         let (remembered, millis) = (false, 5);
-        summary.event(&Event::SmokeFinished { subject, cells, result, remembered, millis });
+        hear(record, Event::SmokeFinished { subject, cells, result, remembered, millis });
+    }
+
+    fn planned() -> Event {
+        Event::Planned { title: "mod_wsgi 6.1.1".into(), cells: 3, jobs: 1 }
+    }
+
+    fn queued(job: &str, cells: usize) -> Event {
+        let names = (0..cells).map(|n| format!("{job}{n}")).collect();
+        let (job, action) = (job.to_owned(), "0/0".to_owned());
+        Event::JobQueued { job, cells: names, action, expected_millis: None }
+    }
+
+    fn built(job: &str, runner: Option<&str>) -> Event {
+        let (job, runner) = (job.to_owned(), runner.map(str::to_owned));
+        Event::JobFinished { job, outcome: JobOutcome::Built, millis: 1500, runner }
     }
 
     #[test]
     fn a_table_of_what_was_seen_and_the_reasons() {
-        let mut summary = Summary::default();
-        assert_eq!(summary.markdown(None), None);
-        summary.event(&Event::Planned { title: "mod_wsgi 6.1.1".into(), cells: 3, jobs: 2 });
-        let job = "A-win64/py311-VC14".to_owned();
-        summary.event(&Event::JobFinished {
-            job,
-            outcome: JobOutcome::Built,
-            millis: 1500,
-            runner: None,
-        });
+        let mut record = Record::default();
+        assert_eq!(markdown(&record.report(Ended::Well), PAGE), None);
+        hear(&mut record, planned());
+        hear(&mut record, queued("A-win64/py311-VC14", 3));
+        hear(&mut record, built("A-win64/py311-VC14", None));
         let served = Smoke::Served { by: by(), checks: vec!["start".into()] };
-        tried(&mut summary, &["A-win64/py311-VC14", "B-win64/py311-VC14"], served);
+        tried(&mut record, &["A-win64/py311-VC14", "B-win64/py311-VC14"], served);
         let reason = "no Python 3.14 for win64 to run is at hand".to_owned();
-        tried(&mut summary, &["A-win64/py314-VC14"], Smoke::NotRun { reason });
-        summary.event(&Event::Published { place: "dist/x".into(), unchanged: false, assets: 4 });
+        tried(&mut record, &["A-win64/py314-VC14"], Smoke::NotRun { reason });
+        hear(&mut record, Event::Published { place: "dist/x".into(), unchanged: false, assets: 4 });
         assert_eq!(
-            summary.markdown(None).unwrap(),
-            "## mod_wsgi 6.1.1: 3 cells from 2 jobs\n\n\
+            markdown(&record.report(Ended::Well), PAGE).unwrap(),
+            "## mod_wsgi 6.1.1: 3 cells from 1 job\n\n\
              Released: dist/x (4 files)\n\n\
              1 job built in 1.5 s of compilers' time, 0 from the cache.\n\n\
              ### Seen in a real Apache\n\n\
              | | py311-VC14 | py314-VC14 |\n| --- | --- | --- |\n\
              | `A-win64` | served | not run (1) |\n| `B-win64` | served |  |\n\n\
-             1. Not run: no Python 3.14 for win64 to run is at hand.\n"
+             1. Not run: no Python 3.14 for win64 to run is at hand.\n\n\
+             All of it, with every job's way over the runners: `runs/1/report.html`\n"
         );
     }
 
     #[test]
     fn what_failed_stands_above_with_the_end_of_its_log() {
-        let mut summary = Summary::default();
-        summary.event(&Event::Planned { title: "x".into(), cells: 1, jobs: 1 });
+        let mut record = Record::default();
+        hear(&mut record, planned());
         let log = (0..100).map(|line| format!("line {line}")).collect::<Vec<_>>().join("\n");
         let (check, reason) = ("start".to_owned(), "it crashed".to_owned());
-        tried(&mut summary, &["A/py311-VC14"], Smoke::Failed { by: by(), check, reason, log });
-        let text = summary.markdown(Some("1 cell did not pass\nhint: look")).unwrap();
+        tried(&mut record, &["A/py311-VC14"], Smoke::Failed { by: by(), check, reason, log });
+        let report = record.report(Ended::Badly("1 cell did not pass\nhint: look"));
+        let text = markdown(&report, PAGE).unwrap();
         assert!(text.contains("**Not released:** 1 cell did not pass  \nhint: look"), "{text}");
         assert!(text.contains("- `A/py311-VC14`, at *start*: it crashed\n"), "{text}");
         assert!(text.contains("      line 99\n") && !text.contains("line 69\n"), "{text}");
         assert!(text.contains("| `A` | **failed** |"), "{text}");
+        assert!(!text.contains("### Runners"), "{text}");
+    }
+
+    #[test]
+    fn several_runners_have_a_table_in_which_their_words_are_text() {
+        let mut record = Record::default();
+        hear(&mut record, planned());
+        let ready = |runner: &str| Event::RunnerReady {
+            runner: runner.to_owned(),
+            place: "ssh <b>".to_owned(),
+            slots: 4,
+            toolsets: Vec::new(),
+        };
+        hear(&mut record, ready("one"));
+        hear(&mut record, ready("two"));
+        let reason = "no | answer\u{1b}[1m".to_owned();
+        hear(&mut record, Event::RunnerLost { runner: "two".into(), reason, for_good: true });
+        hear(&mut record, built("a", Some("one")));
+        let text = markdown(&record.report(Ended::Well), PAGE).unwrap();
+        assert!(text.contains("| `one` | ssh &lt;b> | 4 | 1 |"), "{text}");
+        let lost = "| `two` | ssh &lt;b> | 4 | 0 |  |  | for good: no \\| answer\u{fffd}\\[1m |";
+        assert!(text.contains(lost), "{text}");
     }
 }

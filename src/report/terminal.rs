@@ -2,6 +2,8 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use super::harmless;
+
 /// Prints an error to standard error. Its `hint:` lines stand on lines of their own.
 pub fn error(message: &str) {
     labelled("error", "\x1b[1;31m", message);
@@ -12,7 +14,18 @@ pub fn warning(message: &str) {
     labelled("warning", "\x1b[1;33m", message);
 }
 
+/// Prints a line of the kind that the reporters for people write, to standard error.
+pub fn said(label: &str, text: &str) {
+    let text = harmless::lines(text);
+    if colours(std::io::stderr().is_terminal()) {
+        line(&format!("\x1b[1;36m{label:>10}\x1b[0m {text}"));
+    } else {
+        line(&format!("{label:>10} {text}"));
+    }
+}
+
 fn labelled(label: &str, colour: &str, message: &str) {
+    let message = harmless::lines(message);
     if colours(std::io::stderr().is_terminal()) {
         line(&format!("{colour}{label}:\x1b[0m {message}"));
     } else {

@@ -84,13 +84,16 @@ impl Memory {
     }
 
     /// Writes down what is new.
-    pub fn save(self) -> Result<(), FileError> {
-        if !self.changed {
+    pub fn save(&mut self) -> Result<(), FileError> {
+        if !std::mem::take(&mut self.changed) {
             return Ok(());
         }
         let over = self.seen.len().saturating_sub(MOST);
-        let seen = self.seen.into_iter().skip(over).collect();
-        let stored = Stored { format_version: FORMAT_VERSION, seen };
-        files::write_atomic(&self.file, &serde_json::to_vec(&stored).unwrap_or_default())
+        self.seen.drain(..over);
+        let stored =
+            Stored { format_version: FORMAT_VERSION, seen: std::mem::take(&mut self.seen) };
+        let bytes = serde_json::to_vec(&stored).unwrap_or_default();
+        self.seen = stored.seen;
+        files::write_atomic(&self.file, &bytes)
     }
 }

@@ -19,13 +19,9 @@ pub struct System(Kind);
 enum Kind {
     /// Windows programs run as they are.
     #[cfg_attr(not(windows), allow(dead_code, reason = "made on Windows alone"))]
-    Windows {
-        name: String,
-    },
-    Wine {
-        wine: Wine,
-        prefixes: Utf8PathBuf,
-    },
+    Windows { name: String },
+    #[cfg_attr(windows, allow(dead_code, reason = "made elsewhere alone"))]
+    Wine { wine: Wine, prefixes: Utf8PathBuf },
     /// Linux's own Apache, to try the harness with.
     Linux,
 }
