@@ -11,7 +11,7 @@ DENY := $(TOOLS)/bin/cargo-deny
 DENY_VERSION := 0.20.2
 PEFILE_VERSION := 2024.8.26
 
-.PHONY: release test test-long kills kit clients build check deny bench clean
+.PHONY: release test test-long kills kit clients windows build check deny bench clean
 
 release: build kit
 	target/release/modfarm release $(ARGS)
@@ -23,19 +23,25 @@ build:
 kit:
 	runners/cross/setup
 
-test: kit clients check deny $(TOOLS)/python/pefile.py
+test: kit clients windows check deny $(TOOLS)/python/pefile.py
 	MODFARM_TEST_PYTHONPATH=$(CURDIR)/$(TOOLS)/python $(CARGO) test --locked
 
 # What takes minutes: fifty Apaches one after the other, twenty at once.
 test-long: kit
 	$(CARGO) test --locked -- --ignored
-# 200 runs of a publisher, each killed at some moment and resumed. `make test` has 15 of them.
-kills: clients
-	$(CARGO) test --locked --test whole_program -- --ignored two_hundred_killed_runs
+# 200 runs of a publisher and 100 releases, each killed at some moment and resumed. `make test` has 15 and 8
+# of them.
+kills: kit clients
+	$(CARGO) test --locked --test whole_program -- --ignored two_hundred_killed_runs a_hundred_killed_releases
 
 # The clients of GitHub that the tests try their stand-in for it with.
 clients:
 	tests/tools/setup $(TOOLS)/clients
+
+# The program for Windows, for the tests under Wine: see runners/windows/setup. A second time it looks
+# and does no more.
+windows: | kit
+	runners/windows/setup
 
 check:
 	$(CARGO) fmt --check

@@ -325,6 +325,18 @@ fn a_runner_file_that_is_wrong() {
 }
 
 #[test]
+fn a_label_that_is_no_compiler_and_no_family() {
+    let mut standing = Standing::new();
+    let runner =
+        format!("connection: local\ntoolset: cross\nkit: {}\nlabels: [VS17, VC71]\n", kit());
+    standing.site.write("runners/cross.yaml", &runner);
+    standing.changed();
+    let words = ["runner 'cross': the label 'VC71' is neither", "hint: a label is one of VC10, "];
+    standing.refuses(&RELEASE, 2, &words);
+    standing.refuses(&["plan"], 2, &words);
+}
+
+#[test]
 fn a_lock_file_that_is_damaged() {
     let mut standing = Standing::new();
     let conflict = "<<<<<<< HEAD\n{}\n=======\n";

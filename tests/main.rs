@@ -7,12 +7,15 @@
 )]
 
 mod bad_input;
+mod cache;
+mod cluster;
 mod floors;
 #[allow(dead_code, unused_imports, reason = "the example and the benches use more of it")]
 mod github;
 mod github_clients;
 mod github_description;
 mod github_faults;
+mod hostile;
 mod inspect;
 mod kit;
 mod made;
@@ -24,5 +27,10 @@ mod publish_protocol;
 mod publish_races;
 mod publishing;
 mod release;
+mod report;
+mod resume;
 mod smoke;
+mod ssh;
+mod windows;
 mod worker;
+mod worker_bounds;

@@ -206,7 +206,7 @@ impl Site {
     pub(crate) fn wait(&self, words: &str, mut holds: impl FnMut() -> bool) {
         let start = Instant::now();
         while !holds() {
-            assert!(start.elapsed() < Duration::from_secs(60), "{words}: {:#?}", self.processes());
+            assert!(start.elapsed() < Duration::from_secs(180), "{words}: {:#?}", self.processes());
             std::thread::sleep(Duration::from_millis(10));
         }
     }

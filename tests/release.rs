@@ -199,6 +199,7 @@ fn the_manifest_names_every_file_and_is_what_its_schema_says() {
             assert_eq!(built["sha256"], digest.sha256.to_string());
             assert_eq!(built["size"], digest.size);
             assert_eq!(built["smoke"]["result"], "not_run");
+            inputs_are_those_of_the_release(&manifest, built);
         }
         for archive in manifest["archives"].as_array().expect("archives") {
             let path = released.folder().join(archive["name"].as_str().expect("a name"));
@@ -209,6 +210,27 @@ fn the_manifest_names_every_file_and_is_what_its_schema_says() {
         for local in [released.site.folder.as_str(), repository().as_str()] {
             assert!(!text.contains(local), "a path of this machine is in the manifest");
         }
+    }
+}
+
+/// What a cell was made from is what the manifest says of source, roots and toolset, by digest.
+#[track_caller]
+fn inputs_are_those_of_the_release(manifest: &Value, built: &Value) {
+    let inputs = &built["inputs"];
+    let named = |list: &str, name: &Value| {
+        let list = manifest[list].as_array().expect("a list");
+        list.iter().find(|record| record["name"] == *name).expect("a record").clone()
+    };
+    assert_eq!(inputs["source_tree"], manifest["module"]["source_tree"]);
+    assert_eq!(inputs["apache_tree"], named("roots", &built["apache_root"])["tree"]);
+    assert_eq!(inputs["python_tree"], named("roots", &built["python_root"])["tree"]);
+    assert_eq!(inputs["toolset"], named("toolsets", &built["toolset"]));
+    let distinct = ["command", "input_root", "source_tree", "apache_tree", "python_tree"];
+    let mut distinct: Vec<&Value> = distinct.iter().map(|name| &inputs[name]).collect();
+    distinct.push(&built["action"]);
+    for (at, digest) in distinct.iter().enumerate() {
+        assert_eq!(digest.as_str().map(str::len), Some(64), "{inputs}");
+        assert!(!distinct[..at].contains(digest), "{inputs}");
     }
 }
 
@@ -552,7 +574,9 @@ fn a_run_is_told_in_lines() {
     assert!(ran.stderr.contains("  Building mod_wsgi 6.1.1: 4 cells from 2 jobs\n"));
     let built = "     Built Apache24-win32-VS17/py313-VC14 (+1 with the same inputs) in ";
     assert!(ran.stderr.contains(built), "{}", ran.stderr);
-    assert!(ran.stderr.ends_with("  Released dist/mod_wsgi-6.1.1, 9 files\n"), "{}", ran.stderr);
+    let (told, report) = ran.stderr.rsplit_once("    Report ").expect("the report's place");
+    assert!(told.ends_with("  Released dist/mod_wsgi-6.1.1, 9 files\n"), "{}", ran.stderr);
+    assert!(report.starts_with(".modfarm/runs/") && report.ends_with("/report.html\n"), "{report}");
 
     let events = site.run(&with(&QUICK, &["--format", "json"])).ended(0).events();
     let stages: Vec<&str> = events.iter().filter_map(|event| event["stage"].as_str()).collect();
@@ -562,7 +586,9 @@ fn a_run_is_told_in_lines() {
     let logs = site.folder.join(".modfarm/runs").join(&runs[0]).join("logs");
     assert_eq!(files::names(&logs).expect("the logs").len(), 4, "one a cell");
     let journal = read(&site.folder.join(".modfarm/runs").join(&runs[0]).join("journal.jsonl"));
-    assert!(journal.lines().last().expect("a line").contains("\"published\""), "{journal}");
+    let mut last = journal.lines().rev();
+    assert!(last.next().expect("a line").contains("\"ended\":\"released\""), "{journal}");
+    assert!(last.next().expect("a line").contains("\"published\""), "{journal}");
 }
 
 #[test]
@@ -573,6 +599,30 @@ fn a_plan_explains_a_cell_with_the_runner_that_builds_it() {
     assert!(there.contains("supported") && there.contains("cross"), "{there}");
     let not = explain("Apache24-win64-VS17/py312-VC14");
     assert!(not.contains("no runner has a Python 3.12 win64 root"), "{not}");
+}
+
+#[test]
+fn a_runner_builds_for_its_labels_alone() {
+    let site = Site::new();
+    let labels = |label: &str| {
+        let kit = site.folder.join("kit");
+        let runner = format!("connection: local\ntoolset: cross\nkit: {kit}\nlabels: [{label}]\n");
+        site.write("runners/cross.yaml", &runner);
+        let builds = |version: &str, cell: &str| {
+            let ran = site.run(&["plan", "--module-version", version, "--explain", cell]);
+            let said = ran.ended(0).stdout;
+            assert!(said.contains("supported"), "{said}");
+            !said.contains("no toolset links for")
+        };
+        [
+            builds("6.1.1", "Apache24-win64-VS17/py313-VC14"),
+            builds("4.9.4", "Apache24-win32-VC9/py27-VC9"),
+        ]
+    };
+    // The compiler of the one, which says its family; then families as such.
+    assert_eq!(labels("VS17"), [true, false]);
+    assert_eq!(labels("VC9"), [false, true]);
+    assert_eq!(labels("VC9, VC14"), [true, true]);
 }
 
 /// Whoever reads may go at any moment, or never have been there.
@@ -655,11 +705,10 @@ fn an_interrupted_run_leaves_nothing_and_the_next_continues() {
         nothing_is_left(&site, 0);
         let names = files::names(&site.folder.join("dist")).unwrap_or_default();
         assert!(names.iter().all(|name| name == ".mod_wsgi-6.1.1.lock"), "{moment}: {names:?}");
+        let left = files::names(&site.folder.join(".modfarm/cache/store/work")).unwrap_or_default();
+        assert!(left.is_empty(), "{moment}: {left:?}\n{}", ran.stderr);
     }
     let ran = site.run(&with(&SLOW, &["--format", "json"])).ended(0);
-    // What a worker had no time to clear away, the next one does.
-    let work = files::names(&site.folder.join(".modfarm/cache/store/work")).unwrap_or_default();
-    assert!(work.is_empty(), "{work:?}");
     let finished = |how: &str| {
         let events = ran.events();
         events.iter().filter(|event| event["outcome"]["outcome"] == how).count()

@@ -25,13 +25,13 @@ use tonic::transport::{Channel, Endpoint, Uri};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_modfarm");
 
 /// A folder of the test's own.
-struct Place {
+pub(crate) struct Place {
     _folder: tempfile::TempDir,
-    path: Utf8PathBuf,
+    pub(crate) path: Utf8PathBuf,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
         Self { _folder: folder, path }
@@ -57,7 +57,7 @@ impl Place {
 }
 
 /// A job that runs a script of the shell and makes `out`.
-fn job(number: usize, script: &str) -> Job {
+pub(crate) fn job(number: usize, script: &str) -> Job {
     job_with(number, script, Duration::from_secs(60), TreeBuilder::default())
 }
 
@@ -338,6 +338,32 @@ async fn a_client_that_is_gone_and_a_worker_that_is_killed_leave_nothing() {
     }
 }
 
+/// What a request is busy with when the client goes is no reason to leave a folder behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_goes_while_it_brings_contents_leaves_no_folder() {
+    let place = Place::new();
+    let store = place.path.join("store");
+    for round in 0..3 {
+        let mut worker = Worker::start(&store).await;
+        let requests = (0..3000_u32).map(|number| {
+            let data = format!("{round} {number}").into_bytes();
+            let digest = Some(to_wire(Digest::of(&data)));
+            reapi::batch_update_blobs_request::Request { digest, data, ..Default::default() }
+        });
+        let request =
+            reapi::BatchUpdateBlobsRequest { requests: requests.collect(), ..Default::default() };
+        let mut storage = ContentAddressableStorageClient::new(worker.channel.clone());
+        let bringing = tokio::spawn(async move { storage.batch_update_blobs(request).await });
+        let first = Digest::of(format!("{round} 0").as_bytes()).sha256.to_string();
+        wait_for(&store.join("cas").join(&first[..2]).join(&first));
+        bringing.abort();
+        drop(worker.channel);
+        assert!(worker.child.wait().await.unwrap().success());
+        let left = modfarm::sys::files::names(&store.join("work")).unwrap();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runner_that_is_killed_is_started_anew_and_nothing_is_lost() {
     let place = Place::new();
@@ -356,10 +382,155 @@ async fn a_runner_that_is_killed_is_started_anew_and_nothing_is_lost() {
     assert_eq!(built(&results[1].outcome).0, b"y\n");
     farm.close().await;
     drop(events);
-    let warned = heard.iter().any(|event| {
-        matches!(event, Event::Warning { message, .. } if message.contains("runner 'local'"))
-    });
-    assert!(warned);
+    let told: Vec<&str> = heard
+        .iter()
+        .filter_map(|event| match event {
+            Event::RunnerLost { runner, reason, for_good: false } => {
+                assert!(runner == "local" && !reason.is_empty(), "{runner}: {reason}");
+                Some("lost")
+            }
+            Event::JobDropped { job, runner, .. } if job.contains("py31-") => {
+                assert_eq!(runner, "local");
+                Some("dropped")
+            }
+            Event::RunnerReady { runner, place, .. } => {
+                assert_eq!([runner, place], ["local"; 2]);
+                Some("ready")
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, ["lost", "dropped", "ready"]);
+}
+
+/// Two runners with stores of their own.
+async fn two_runners(place: &Place) -> Farm {
+    let runner = |name: &str, slots| Runner {
+        name: name.to_owned(),
+        slots,
+        connection: Connection::Local { store: place.path.join(name) },
+    };
+    let runners = vec![runner("local", 1), runner("other", 1)];
+    Farm::connect(runners, place.settings(), &Events::unheard()).await.unwrap()
+}
+
+/// The runs that were dropped, with the runner and the reason of each.
+fn dropped(heard: std::sync::mpsc::Receiver<Event>) -> Vec<(String, String, String)> {
+    let dropped = |event| match event {
+        Event::JobDropped { job, runner, reason } => Some((job, runner, reason)),
+        _ => None,
+    };
+    heard.into_iter().filter_map(dropped).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_are_shared_by_runners_that_have_the_same_and_a_hit_one_is_tried_elsewhere() {
+    let place = Place::new();
+    let farm = two_runners(&place).await;
+    let ready = place.path.join("ready");
+    let bad = format!(
+        "if test -e {ready}; then echo x > made/out; else touch {ready}; \
+         ps -o ppid= -p $PPID | xargs kill -9; sleep 60; fi"
+    );
+    let mut jobs = vec![job(1, &bad)];
+    jobs.extend((2..8).map(|n| job(n, &format!("sleep 0.1; echo {n} > made/out"))));
+    let (events, heard) = Events::stream();
+    let policy = Policy { keep_going: true };
+    let results = farm.run(jobs, &policy, &events, &CancellationToken::new()).await.unwrap();
+    assert!(results.iter().all(|it| matches!(it.outcome, Outcome::Built { .. })), "{results:?}");
+    farm.close().await;
+    drop(events);
+    let (mut ran_on, mut lost, mut dropped) = (BTreeMap::new(), Vec::new(), Vec::new());
+    for event in heard {
+        match event {
+            Event::JobFinished { job, runner, .. } => {
+                assert!(ran_on.insert(job, runner.unwrap()).is_none(), "a job ended twice");
+            }
+            Event::RunnerLost { runner, .. } => lost.push(runner),
+            Event::JobDropped { job, runner, .. } => dropped.push((job, runner)),
+            _ => {}
+        }
+    }
+    let name = "Apache24-win64-VS17/py31-VC14".to_owned();
+    assert_eq!(ran_on.len(), 7);
+    // It was the first to be started, on the first runner, and ended on the other.
+    assert_eq!(
+        (lost, dropped),
+        (vec!["local".to_owned()], vec![(name.clone(), "local".to_owned())])
+    );
+    assert_eq!(ran_on[&name], "other");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_straggler_is_overtaken_and_ended() {
+    let place = Place::new();
+    let farm = two_runners(&place).await;
+    // It hangs where it is run first.
+    let first = place.path.join("first");
+    let hangs = format!("if mkdir {first} 2>&1; then sleep 321; fi; echo x > made/out");
+    let mut jobs = vec![job(1, &hangs)];
+    jobs.extend((2..6).map(|n| job(n, &format!("sleep 0.2; echo {n} > made/out"))));
+    let (events, heard) = Events::stream();
+    let policy = Policy { keep_going: true };
+    let started = Instant::now();
+    let results = farm.run(jobs, &policy, &events, &CancellationToken::new()).await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+    assert_eq!(built(&results[0].outcome).0, b"x\n");
+    gone_within("sleep 321", Duration::from_secs(5));
+    farm.close().await;
+    drop(events);
+    let [(job, runner, reason)] = &dropped(heard)[..] else { panic!("one run is dropped") };
+    assert_eq!([job, runner], ["Apache24-win64-VS17/py31-VC14", "local"]);
+    assert_eq!(reason, "runner 'other' was first");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_that_is_not_there_is_a_warning_and_the_others_go_on() {
+    let place = Place::new();
+    let file = place.path.join("file");
+    modfarm::sys::files::write_atomic(&file, b"no folder").unwrap();
+    let mut away = place.runner("away", 1);
+    away.connection = Connection::Local { store: file };
+    let (events, heard) = Events::stream();
+    let runners = vec![away, place.runner("local", 1)];
+    let farm = Farm::connect(runners, place.settings(), &events).await.unwrap();
+    assert_eq!(farm.runners().collect::<Vec<_>>(), ["local"]);
+    let outcome = run_one(&farm, job(1, "echo x > made/out")).await;
+    assert_eq!(built(&outcome).0, b"x\n");
+    farm.close().await;
+    drop(events);
+    let warned = |event: &Event| matches!(event, Event::Warning { message, .. } if message.starts_with("runner 'away': "));
+    assert_eq!(heard.iter().filter(warned).count(), 1);
+}
+
+/// The worker that it was connected to is replaced by something that never starts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_that_does_not_come_back_is_set_aside_and_its_jobs_say_why() {
+    let place = Place::new();
+    let program = place.path.join("program");
+    let script = |text: &str| modfarm::sys::files::write_atomic(&program, text.as_bytes()).unwrap();
+    script(&format!("#!/bin/sh\nexec {PROGRAM} \"$@\"\n"));
+    make_executable(&program);
+    let settings = Settings { program: program.clone(), ..place.settings() };
+    let runners = vec![place.runner("local", 1)];
+    let farm = Farm::connect(runners, settings, &Events::unheard()).await.unwrap();
+    script("#!/bin/sh\nexit 1\n");
+    let (events, heard) = Events::stream();
+    let jobs =
+        vec![job(1, "ps -o ppid= -p $PPID | xargs kill -9; sleep 60"), job(2, "echo y > made/out")];
+    let policy = Policy { keep_going: true };
+    let results = farm.run(jobs, &policy, &events, &CancellationToken::new()).await.unwrap();
+    for result in &results {
+        let reason = failed(&result.outcome).0;
+        assert!(reason.starts_with("no runner is left that could build it: 'local' ("), "{reason}");
+    }
+    farm.close().await;
+    drop(events);
+    let lost = |event: &Event| match event {
+        Event::RunnerLost { for_good, .. } => Some(*for_good),
+        _ => None,
+    };
+    assert_eq!(heard.iter().filter_map(|event| lost(&event)).collect::<Vec<_>>(), [false, true]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -491,14 +662,19 @@ fn make_executable(path: &Utf8Path) {
 }
 
 /// A worker and a client of it that says what it likes.
-struct Worker {
-    child: tokio::process::Child,
-    channel: Channel,
+pub(crate) struct Worker {
+    pub(crate) child: tokio::process::Child,
+    pub(crate) channel: Channel,
 }
 
 impl Worker {
-    async fn start(store: &Utf8Path) -> Self {
-        let mut child = tokio::process::Command::new(PROGRAM)
+    pub(crate) async fn start(store: &Utf8Path) -> Self {
+        Self::of(PROGRAM.into(), store).await
+    }
+
+    /// The same of another program.
+    pub(crate) async fn of(program: Utf8PathBuf, store: &Utf8Path) -> Self {
+        let mut child = tokio::process::Command::new(program)
             .args(["worker", "--store", store.as_str()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -516,13 +692,13 @@ impl Worker {
         Self { child, channel }
     }
 
-    async fn put(&self, bytes: &[u8]) -> reapi::Digest {
+    pub(crate) async fn put(&self, bytes: &[u8]) -> reapi::Digest {
         let digest = to_wire(Digest::of(bytes));
         assert_eq!(self.put_as(&digest, bytes).await, 0);
         digest
     }
 
-    async fn put_as(&self, digest: &reapi::Digest, data: &[u8]) -> i32 {
+    pub(crate) async fn put_as(&self, digest: &reapi::Digest, data: &[u8]) -> i32 {
         let request = reapi::batch_update_blobs_request::Request {
             digest: Some(digest.clone()),
             data: data.into(),
@@ -535,7 +711,7 @@ impl Worker {
         response.responses[0].status.clone().unwrap_or_default().code
     }
 
-    async fn bring(&self, action: &Action) {
+    pub(crate) async fn bring(&self, action: &Action) {
         for (_, content) in action.contents() {
             match content {
                 modfarm::model::tree::Content::Bytes(bytes) => self.put(&bytes).await,
@@ -544,7 +720,7 @@ impl Worker {
         }
     }
 
-    async fn execute(&mut self, action: Digest) -> reapi::ExecuteResponse {
+    pub(crate) async fn execute(&mut self, action: Digest) -> reapi::ExecuteResponse {
         use bazel_remote_apis::google::longrunning::operation::Result::Response;
         let request =
             reapi::ExecuteRequest { action_digest: Some(to_wire(action)), ..Default::default() };
@@ -558,7 +734,10 @@ impl Worker {
         panic!("no response")
     }
 
-    async fn execute_in(&mut self, directory: reapi::Directory) -> reapi::ExecuteResponse {
+    pub(crate) async fn execute_in(
+        &mut self,
+        directory: reapi::Directory,
+    ) -> reapi::ExecuteResponse {
         let command = reapi::Command { arguments: vec!["true".to_owned()], ..Default::default() };
         let action = reapi::Action {
             command_digest: Some(self.put(&command.encode_to_vec()).await),
@@ -569,7 +748,7 @@ impl Worker {
         self.execute(from_wire(&digest).unwrap()).await
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         let Self { mut child, channel } = self;
         drop(channel);
         let ended = tokio::time::timeout(Duration::from_secs(5), child.wait()).await;

@@ -3,5 +3,7 @@
 pub(crate) mod pe;
 #[allow(dead_code, reason = "the benches use all of it")]
 pub(crate) mod releases;
+#[allow(dead_code, reason = "the tests alone use it")]
+pub(crate) mod runs;
 pub(crate) mod server;
 pub(crate) mod source;

@@ -1,0 +1,7 @@
+//! The program for Windows, which `make windows` builds, under Wine: as a worker, behind an OpenSSH
+//! server with Windows' shell, and its other commands beside those of Linux's program.
+
+mod commands;
+mod ssh;
+mod wine;
+mod worker;
