@@ -3,7 +3,7 @@
 
 use bazel_remote_apis::build::bazel::remote::execution::v2 as reapi;
 use camino::{Utf8Path, Utf8PathBuf};
-use modfarm::farm::journal::{Entry, Journal};
+use modfarm::farm::journal::{Entry, Past};
 use modfarm::model::digest::Digest;
 use modfarm::model::event::Event;
 use modfarm::model::tree::from_wire;
@@ -26,7 +26,7 @@ pub(crate) struct Build {
 pub(crate) fn journal(state: &Utf8Path) -> Vec<Entry> {
     let runs = state.join("runs");
     let last = files::names(&runs).expect("runs").pop().expect("a run");
-    Journal::read(&runs.join(last).join("journal.jsonl")).expect("a journal")
+    Past::read(&runs.join(last)).expect("a journal").entries
 }
 
 /// The content store of a release.

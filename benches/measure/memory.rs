@@ -50,6 +50,11 @@ pub(crate) fn most(command: &mut Command) -> u64 {
     }
 }
 
+/// The most KiB that this process itself ever had.
+pub(crate) fn own_peak() -> u64 {
+    peak(Utf8Path::new("/proc/self")).expect("Linux")
+}
+
 /// Looks at a process and at those below it. One that ends meanwhile is left out.
 fn look(process: u32, peaks: &mut BTreeMap<Role, u64>) {
     let folder = Utf8PathBuf::from(format!("/proc/{process}"));

@@ -6,6 +6,7 @@
 pub(crate) mod cells;
 pub(crate) mod inputs;
 pub(crate) mod memory;
+pub(crate) mod sshd;
 
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -148,6 +149,13 @@ fn children_cpu() -> Duration {
     let stat = files::read_to_string(Utf8Path::new("/proc/self/stat")).expect("Linux");
     let (_, fields) = stat.rsplit_once(") ").expect("the fields after the name");
     ticks(fields.split(' ').skip(13).take(2))
+}
+
+/// The processor time of this process itself so far.
+pub(crate) fn own_cpu() -> Duration {
+    let stat = files::read_to_string(Utf8Path::new("/proc/self/stat")).expect("Linux");
+    let (_, fields) = stat.rsplit_once(") ").expect("the fields after the name");
+    ticks(fields.split(' ').skip(11).take(2))
 }
 
 /// The time that the machine's processors were not idle.
