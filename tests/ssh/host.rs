@@ -13,16 +13,16 @@ use super::net::Net;
 use crate::program::{Ran, Site, processes, read};
 
 /// modfarm, as the hosts have it.
-pub(super) const PROGRAM: &str = env!("CARGO_BIN_EXE_modfarm");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_modfarm");
 
 /// A user's side: his key and the configuration of his client.
-pub(super) struct User<'a> {
-    pub(super) site: &'a Site,
+pub(crate) struct User<'a> {
+    pub(crate) site: &'a Site,
     folder: Utf8PathBuf,
 }
 
 impl<'a> User<'a> {
-    pub(super) fn new(site: &'a Site) -> Self {
+    pub(crate) fn new(site: &'a Site) -> Self {
         // None of it is this machine's.
         files::remove_file(&site.folder.join("runners/cross.yaml")).expect("removed");
         let folder = site.folder.join("user");
@@ -33,17 +33,17 @@ impl<'a> User<'a> {
         Self { site, folder }
     }
 
-    pub(super) fn config(&self) -> Utf8PathBuf {
+    pub(crate) fn config(&self) -> Utf8PathBuf {
         self.folder.join("config")
     }
 
     /// Adds an alias of a host to the configuration.
-    pub(super) fn alias(&self, alias: &str, host: &Host) {
+    pub(crate) fn alias(&self, alias: &str, host: &Host) {
         self.alias_of(alias, &host.address, host.port, "id");
     }
 
     /// The same of an address, for which a key of this name is used.
-    pub(super) fn alias_of(&self, alias: &str, address: &str, port: u16, key: &str) {
+    pub(crate) fn alias_of(&self, alias: &str, address: &str, port: u16, key: &str) {
         let (folder, text) = (&self.folder, read(&self.config()));
         let name = Ran::of(Command::new("id").arg("-un")).ended(0).stdout;
         let text = format!(
@@ -55,12 +55,12 @@ impl<'a> User<'a> {
     }
 
     /// Knows a host's key from here on.
-    pub(super) fn trust(&self, host: &Host) {
+    pub(crate) fn trust(&self, host: &Host) {
         self.trust_as(host, host);
     }
 
     /// Takes the key of one host for that of another.
-    pub(super) fn trust_as(&self, host: &Host, other: &Host) {
+    pub(crate) fn trust_as(&self, host: &Host, other: &Host) {
         let key = read(&other.folder.join("host_key.pub"));
         let known = read(&self.folder.join("known_hosts"));
         let line = format!("{known}[{}]:{} {key}", host.address, host.port);
@@ -68,7 +68,7 @@ impl<'a> User<'a> {
     }
 
     /// Writes a runner file for an alias.
-    pub(super) fn runner(&self, name: &str, alias: &str, program: &str, more: &str) {
+    pub(crate) fn runner(&self, name: &str, alias: &str, program: &str, more: &str) {
         let (config, kit) = (self.config(), self.site.folder.join("kit"));
         let text = format!(
             "connection: ssh\nhost: {alias}\nconfig: {config}\nprogram: {program}\ntoolset: cross\n\
@@ -78,7 +78,7 @@ impl<'a> User<'a> {
     }
 
     /// A host that is known and has modfarm, with a runner file of its name.
-    pub(super) fn host(&self, name: &str, net: Option<Net>) -> Host {
+    pub(crate) fn host(&self, name: &str, net: Option<Net>) -> Host {
         let host = Host::start(self.site, name, net, "");
         self.alias(name, &host);
         self.trust(&host);
@@ -88,19 +88,19 @@ impl<'a> User<'a> {
 }
 
 /// A host.
-pub(super) struct Host {
-    pub(super) folder: Utf8PathBuf,
-    pub(super) address: String,
-    pub(super) port: u16,
+pub(crate) struct Host {
+    pub(crate) folder: Utf8PathBuf,
+    pub(crate) address: String,
+    pub(crate) port: u16,
     /// modfarm there, with a content store of the host's own.
-    pub(super) program: Utf8PathBuf,
-    pub(super) net: Option<Net>,
+    pub(crate) program: Utf8PathBuf,
+    pub(crate) net: Option<Net>,
     server: Child,
 }
 
 impl Host {
     /// Starts a server, with lines more in its configuration.
-    pub(super) fn start(site: &Site, name: &str, net: Option<Net>, more: &str) -> Self {
+    pub(crate) fn start(site: &Site, name: &str, net: Option<Net>, more: &str) -> Self {
         let folder = site.folder.join("hosts").join(name);
         files::create_dir_all(&folder).expect("a folder");
         key(&folder.join("host_key"));
@@ -138,19 +138,19 @@ impl Host {
     }
 
     /// What works there for us: the worker, and all that it started.
-    pub(super) fn at_work(&self) -> Vec<String> {
+    pub(crate) fn at_work(&self) -> Vec<String> {
         let mut all = processes(&self.folder);
         all.retain(|line| !line.contains("sshd") && !line.contains(" -F "));
         all
     }
 
     /// Whether a compiler runs there.
-    pub(super) fn compiles(&self) -> bool {
+    pub(crate) fn compiles(&self) -> bool {
         self.at_work().iter().any(|line| line.contains("clang") && line.contains("/c "))
     }
 
     /// Everything that its server started, at once and without a word; the server goes on.
-    pub(super) fn kill_sessions(&self) {
+    pub(crate) fn kill_sessions(&self) {
         for pid in below(self.server.id()) {
             kill(pid);
         }
@@ -167,12 +167,12 @@ impl Drop for Host {
 }
 
 /// Ends a process that may have ended.
-pub(super) fn kill(pid: u32) {
+pub(crate) fn kill(pid: u32) {
     signal(pid, Signal::KILL);
 }
 
 /// Signals a process that may have ended.
-pub(super) fn signal(pid: u32, signal: Signal) {
+pub(crate) fn signal(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         kill_process(pid, signal).ok();
     }
@@ -194,7 +194,7 @@ fn below(pid: u32) -> Vec<u32> {
 }
 
 /// An executable script of the shell.
-pub(super) fn script(path: &Utf8Path, text: &str) -> Utf8PathBuf {
+pub(crate) fn script(path: &Utf8Path, text: &str) -> Utf8PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
     // Renamed into its place: a file that is still open for writing cannot be executed.
     files::write_atomic(path, format!("#!/bin/sh\n{text}\n").as_bytes()).expect("a script");
@@ -203,13 +203,13 @@ pub(super) fn script(path: &Utf8Path, text: &str) -> Utf8PathBuf {
 }
 
 /// A port that nobody listens on.
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     listener.local_addr().expect("an address").port()
 }
 
 /// Makes a key without a passphrase.
-pub(super) fn key(path: &Utf8Path) {
+pub(crate) fn key(path: &Utf8Path) {
     let mut command = Command::new("ssh-keygen");
     command.args(["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", path.as_str()]);
     Ran::of(&mut command).ended(0);

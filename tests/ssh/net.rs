@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::program::Ran;
 
 /// A namespace of the network. It goes, with its cable, when this does.
-pub(super) struct Net {
+pub(crate) struct Net {
     name: String,
     /// The address in it.
-    pub(super) address: String,
+    pub(crate) address: String,
 }
 
 impl Net {
     /// Makes one. Its name and addresses are of this process alone, as far as 32,768 of them go.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
         let name = format!("modfarm-{process}-{count}");
@@ -37,14 +37,14 @@ impl Net {
     }
 
     /// Cuts the cable: nothing comes through any more, and nobody is told.
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         let shown = ip(&["-n", &self.name, "-brief", "link", "show", "type", "veth"]).stdout;
         let cable = shown.split(['@', ' ']).next().expect("a cable").to_owned();
         ip(&["-n", &self.name, "link", "set", &cable, "down"]);
     }
 
     /// A program that runs inside.
-    pub(super) fn inside(&self, program: &str) -> Command {
+    pub(crate) fn inside(&self, program: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name, program]);
         command
