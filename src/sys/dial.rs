@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -27,6 +27,10 @@ use super::tls::{self, Identity, TlsError};
 
 /// How long one address of a server has to take a connection, and a server to agree on TLS.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long a server that asked for a certificate has to say what it thinks of it. Most speak at once;
+/// some wait for the client's first words, and then it is as good as accepted.
+const VERDICT: Duration = Duration::from_secs(3);
 
 /// The most of a server's own words that is shown, in characters.
 const LONGEST_WORDS: usize = 1000;
@@ -188,6 +192,7 @@ const EXPIRED_HINT: &str = "\nhint: it must be renewed there; or is this machine
 const NO_TLS_HINT: &str =
     "\nhint: a server without TLS is reached with grpc:// instead of grpcs://";
 const IDENTITY_HINT: &str = "\nhint: the server wants a certificate of an authority that it knows: `certificate` and `key` in a runner's file, --certificate and --key for a worker that joins";
+const UNSAID: &str = "it ended the connection when it had asked for a certificate";
 const TOKEN_HINT: &str = "\nhint: is the right token in its file? `token` names it in a runner's file, --token-file for a worker that joins";
 
 /// Connects to a server. When the connection is lost, the next request makes another.
@@ -288,18 +293,41 @@ impl Dialer {
         let Some(config) = &self.tls else { return Ok(Box::new(stream)) };
         let name = ServerName::try_from(self.address.host.clone());
         let name = name.map_err(|_| DialError::Address(self.address.to_string()))?;
-        let shaking = TlsConnector::from(Arc::clone(config)).connect(name, stream);
-        match tokio::time::timeout(PATIENCE, shaking).await {
-            Ok(Ok(stream)) => Ok(Box::new(stream)),
-            Ok(Err(error)) => {
-                let (reason, hint) = self.refused(&error);
-                Err(DialError::Handshake { address: self.address.clone(), reason, hint })
+        let (config, certificate) = tls::Asked::within(config);
+        let shaking = TlsConnector::from(config).connect(name, stream);
+        let refused = match tokio::time::timeout(PATIENCE, shaking).await {
+            Ok(Ok(stream)) => {
+                let mut stream = BufReader::new(stream);
+                if !certificate.was_asked() {
+                    return Ok(Box::new(stream));
+                }
+                match self.verdict(&mut stream).await {
+                    Some(refused) => refused,
+                    None => return Ok(Box::new(stream)),
+                }
             }
-            Err(_) => Err(DialError::Handshake {
-                address: self.address.clone(),
-                reason: format!("it does not agree on TLS within {} s", PATIENCE.as_secs()),
-                hint: NO_TLS_HINT,
-            }),
+            Ok(Err(error)) => self.refused(&error),
+            Err(_) => {
+                let seconds = PATIENCE.as_secs();
+                (format!("it does not agree on TLS within {seconds} s"), NO_TLS_HINT)
+            }
+        };
+        let (reason, hint) = refused;
+        Err(DialError::Handshake { address: self.address.clone(), reason, hint })
+    }
+
+    /// What a server that asked for a certificate has against it, or against there being none.
+    async fn verdict(
+        &self,
+        stream: &mut (impl AsyncBufRead + Unpin),
+    ) -> Option<(String, &'static str)> {
+        match tokio::time::timeout(VERDICT, stream.fill_buf()).await {
+            Ok(Ok([])) => Some((UNSAID.to_owned(), IDENTITY_HINT)),
+            Ok(Err(error)) if rustls_error(&error).is_none() => {
+                Some((format!("{UNSAID}: {error}"), IDENTITY_HINT))
+            }
+            Ok(Err(error)) => Some(self.refused(&error)),
+            Ok(Ok(_)) | Err(_) => None,
         }
     }
 
@@ -325,7 +353,7 @@ impl Dialer {
     /// Why there is no TLS, and what to do.
     fn refused(&self, error: &io::Error) -> (String, &'static str) {
         let host = &self.address.host;
-        match error.get_ref().and_then(|inner| inner.downcast_ref::<RustlsError>()) {
+        match rustls_error(error) {
             Some(RustlsError::InvalidCertificate(what)) => match what {
                 CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                     ("its certificate has expired".to_owned(), EXPIRED_HINT)
@@ -354,6 +382,10 @@ impl Dialer {
             ),
         }
     }
+}
+
+fn rustls_error(error: &io::Error) -> Option<&RustlsError> {
+    error.get_ref().and_then(|inner| inner.downcast_ref())
 }
 
 fn alerted(alert: AlertDescription) -> (String, &'static str) {

@@ -1,14 +1,17 @@
 //! TLS for both ends: certificates and keys from PEM files, and what they come to.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use hyper_rustls::ConfigBuilderExt as _;
+use tokio_rustls::rustls::client::ResolvesClientCert;
 use tokio_rustls::rustls::pki_types::pem::{Error as PemError, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{
-    ClientConfig, Error as RustlsError, RootCertStore, ServerConfig, crypto::ring,
+    ClientConfig, Error as RustlsError, RootCertStore, ServerConfig, SignatureScheme, crypto::ring,
 };
 
 use super::files::{self, FileError};
@@ -81,6 +84,47 @@ pub fn client(
     };
     config.alpn_protocols = vec![HTTP2.to_vec()];
     Ok(Arc::new(config))
+}
+
+/// Whether a server asked for a certificate. With TLS 1.3 it says what it thinks of it, or of none, only
+/// when the client is done with its part.
+#[derive(Debug)]
+pub struct Asked {
+    resolver: Arc<dyn ResolvesClientCert>,
+    asked: AtomicBool,
+}
+
+impl Asked {
+    /// The client's end for one connection, and what will be known of it.
+    #[must_use]
+    pub fn within(config: &ClientConfig) -> (Arc<ClientConfig>, Arc<Self>) {
+        let resolver = Arc::clone(&config.client_auth_cert_resolver);
+        let asked = Arc::new(Self { resolver, asked: AtomicBool::new(false) });
+        let mut config = config.clone();
+        config.client_auth_cert_resolver = Arc::clone(&asked) as Arc<dyn ResolvesClientCert>;
+        (Arc::new(config), asked)
+    }
+
+    /// Whether the server asked.
+    #[must_use]
+    pub fn was_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+impl ResolvesClientCert for Asked {
+    fn resolve(&self, issuers: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        self.resolver.resolve(issuers, schemes)
+    }
+
+    fn only_raw_public_keys(&self) -> bool {
+        self.resolver.only_raw_public_keys()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.resolver.has_certs()
+    }
 }
 
 /// The server's end: who it is, and who vouches for its clients, where they must have a certificate.

@@ -1,7 +1,11 @@
 //! Who is let in over TLS, and the words for everybody else.
 
 use camino::Utf8PathBuf;
+use modfarm::sys::dial::{self, Access};
 use modfarm::sys::files;
+use modfarm::sys::tls::{self, Identity};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use super::tls::Authority;
 use super::worker::Beside;
@@ -154,4 +158,27 @@ fn a_token_that_lies_open_is_warned_of() {
     assert!(warned, "{}", ran.stdout);
     let (other, _) = Beside::listening(&["--token-file", &token]);
     other.hear("can be read by others");
+}
+
+#[tokio::test]
+async fn a_server_that_goes_when_it_has_seen_the_certificate() {
+    let papers = Papers::new();
+    let own = papers.authority.vouch("server", "localhost");
+    let client = papers.authority.vouch("client", "orchestrator");
+    let authority = Some(papers.authority.certificate.clone());
+    let identity = Identity { certificate: own.certificate, key: own.key };
+    let config = tls::server(&identity, authority.as_deref()).expect("certificates");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let serving = async {
+        let (stream, _) = listener.accept().await.expect("a client");
+        drop(TlsAcceptor::from(config).accept(stream).await.expect("TLS"));
+    };
+    let identity = Some(Identity { certificate: client.certificate, key: client.key });
+    let access = Access { token: None, authority, identity };
+    let address = format!("grpcs://localhost:{port}").parse().expect("an address");
+    let (dialed, ()) = tokio::join!(dial::connect(&address, &access), serving);
+    let error = dialed.expect_err("a refusal").to_string();
+    assert!(error.contains("it ended the connection when it had asked for a"), "{error}");
+    assert!(error.contains("hint: the server wants a certificate of an authority"), "{error}");
 }
