@@ -336,7 +336,12 @@ fn an_interrupted_run_is_gone_on_with_and_a_running_one_is_not() {
 #[test]
 fn the_same_command_goes_on_by_itself_and_says_so_once() {
     let bench = Bench::slow();
-    bench.killed_while_compiling();
+    let running = bench.start(&RELEASE);
+    let a_job_is_built = || bench.runs().iter().any(|run| !built(&journal(run)).is_empty());
+    bench.site.wait("a job is built", || bench.compiles() && a_job_is_built());
+    running.signal(Signal::KILL);
+    running.end().ended(-1);
+    bench.no_orphan().unwrap();
     let name = bench.name_of_last();
     let told = format!("Note run {name} was not finished; ");
     // Another release is not the same.
@@ -403,7 +408,7 @@ fn a_matrix_that_changed_meanwhile_is_said_and_heeded() {
     bench.site.edit("matrix.yaml", "module: mod_wsgi\n", "# Changed.\nmodule: mod_wsgi\n");
     let ran = bench.resume().ended(0);
     assert!(
-        ran.stderr.contains("but for those that the matrix, which has changed"),
+        ran.stderr.contains("the matrix has changed since, and what that makes"),
         "{}",
         ran.stderr
     );

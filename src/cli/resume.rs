@@ -112,12 +112,14 @@ pub(super) fn left_over(state: &Utf8Path, call: &Call) -> Option<String> {
 /// How far a run came, and what that means for this one.
 pub(super) fn so_far(past: &Past, call: &Call) -> String {
     let (finished, jobs) = (past.finished().len(), past.jobs().len());
-    let mut text = match jobs {
+    let mut text = match finished {
         0 => "it had built nothing".to_owned(),
         _ => format!("{finished} of {jobs} jobs are built and will not be built again"),
     };
     if past.call.matrix != call.matrix {
-        text.push_str(", but for those that the matrix, which has changed since, makes others");
+        text.push_str(
+            "; the matrix has changed since, and what that makes different is built anew",
+        );
     }
     if past.modfarm != env!("CARGO_PKG_VERSION") {
         write!(text, " (it was begun by modfarm {})", past.modfarm).ok();

@@ -102,14 +102,35 @@ pub fn prune(store: &Utf8Path, bounds: &Bounds, dry_run: bool) -> Result<Pruned,
     if !dry_run {
         // Results first: whoever looks meanwhile finds none rather than one that is not whole.
         going.sort_by_key(|item| !item.is_result);
-        for item in &going {
-            files::remove_file(&item.path)?;
-        }
-        for item in &going {
-            files::remove_dir_if_empty(files::parent(&item.path));
-        }
+        let stayed = remove(&mut going, &under_way)?;
+        staying.extend(stayed);
     }
     Ok(Pruned { removed: sum(&going), left: sum(&staying) })
+}
+
+/// How many are removed before it is looked again who lives.
+const AT_ONCE: usize = 100;
+
+/// Removes these, but for those that somebody used since they were listed or that whoever has begun
+/// meanwhile may rely on; gives these back.
+fn remove(going: &mut Vec<Item>, under_way: &Utf8Path) -> Result<Vec<Item>, FileError> {
+    let (mut gone, mut stayed) = (Vec::new(), Vec::new());
+    let mut since = None;
+    for (number, item) in std::mem::take(going).into_iter().enumerate() {
+        if number.is_multiple_of(AT_ONCE) {
+            since = in_use_since(under_way)?;
+        }
+        let used = files::metadata(&item.path).map_or(item.used, |now| files::last_use(&now));
+        if used > item.used || since.is_some_and(|since| used >= since) {
+            stayed.push(item);
+        } else {
+            files::remove_file(&item.path)?;
+            files::remove_dir_if_empty(files::parent(&item.path));
+            gone.push(item);
+        }
+    }
+    *going = gone;
+    Ok(stayed)
 }
 
 /// Parts what goes from what stays, of items in the order of their last use.
