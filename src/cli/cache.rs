@@ -3,12 +3,13 @@
 use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Failure;
 use super::amount::{Age, Size};
+use super::listing::Format;
 use crate::report::terminal;
 use crate::sys::files::{self, FileError};
 use crate::worker::prune::{self, Bounds, Holdings, Kept};
@@ -71,14 +72,6 @@ struct PruneArgs {
     /// How to show it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs
-    Json,
 }
 
 const FORMAT_VERSION: u32 = 1;

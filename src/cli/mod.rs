@@ -9,6 +9,7 @@ mod amount;
 mod blame;
 mod cache;
 mod inspect;
+mod listing;
 mod place;
 mod plan;
 mod publish;

@@ -5,9 +5,10 @@ mod install;
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 
 use super::Failure;
+use super::listing::Format;
 use super::site::Site;
 use crate::matrix;
 use crate::model::arch::Arch;
@@ -41,15 +42,6 @@ struct List {
     /// How to write it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-/// How the runners are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs
-    Json,
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {

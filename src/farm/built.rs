@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bazel_remote_apis::build::bazel::remote::execution::v2 as reapi;
-use bazel_remote_apis::google::protobuf::Timestamp;
 use bytes::Bytes;
 use camino::Utf8Path;
 use tokio_util::task::TaskTracker;
@@ -15,7 +14,7 @@ use super::Outcome;
 use crate::model::digest::Digest;
 use crate::model::job::{Action, Job};
 use crate::model::tree::{from_wire, to_wire};
-use crate::worker::{Store, StoreError};
+use crate::worker::{Store, StoreError, timestamp};
 
 /// The store of built files; by default there is none, and nothing is known.
 #[derive(Debug, Default)]
@@ -129,14 +128,6 @@ fn metadata(runner: &str, millis: u64) -> reapi::ExecutedActionMetadata {
         execution_start_timestamp: Some(timestamp(start)),
         execution_completed_timestamp: Some(timestamp(end)),
         ..Default::default()
-    }
-}
-
-fn timestamp(time: SystemTime) -> Timestamp {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp {
-        seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
-        nanos: i32::try_from(since.subsec_nanos()).unwrap_or_default(),
     }
 }
 

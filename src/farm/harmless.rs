@@ -1,6 +1,8 @@
 //! What a runner says, made harmless before it comes to a terminal, a log or a page: it is cut to a length,
 //! and what would steer a terminal or turn text around is shown instead of done.
 
+use crate::model::harmless::commands;
+
 /// The most of one message, in characters: what an honest worker says is far shorter.
 const MESSAGE: usize = 2000;
 
@@ -41,11 +43,7 @@ fn shown(character: char) -> char {
         '\n' | '\t' => character,
         '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}'),
         '\x7f' => '\u{2421}',
-        // Marks that turn the direction of the text around them, and ends of lines that are none here.
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-            '\u{fffd}'
-        }
-        _ if character.is_control() => '\u{fffd}',
+        _ if commands(character) => '\u{fffd}',
         _ => character,
     }
 }

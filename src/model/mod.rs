@@ -8,6 +8,7 @@ pub mod checksums;
 pub mod digest;
 pub mod event;
 pub mod finding;
+pub mod harmless;
 pub mod inspection;
 pub mod job;
 pub mod manifest;

@@ -1,6 +1,8 @@
 //! What others said, made harmless: a log, a name or an error may come from a worker, which is not
 //! trusted. It commands no terminal, and is only text in Markdown and HTML.
 
+use crate::model::harmless::commands;
+
 /// Text of one line: no character that commands a terminal or turns the order of what is written.
 pub(super) fn line(text: &str) -> String {
     text.replace(commands, REPLACED)
@@ -65,15 +67,6 @@ pub(super) fn json(text: &str) -> String {
 }
 
 const REPLACED: &str = "\u{fffd}";
-
-/// Whether a terminal obeys a character, or shows others in another order because of it.
-fn commands(found: char) -> bool {
-    let order = ['\u{200e}', '\u{200f}', '\u{61c}', '\u{2028}', '\u{2029}'];
-    found.is_control()
-        || ('\u{202a}'..='\u{202e}').contains(&found)
-        || ('\u{2066}'..='\u{2069}').contains(&found)
-        || order.contains(&found)
-}
 
 #[cfg(test)]
 mod tests {

@@ -42,6 +42,7 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 pub use self::store::{BlobWriter, Store, StoreError};
+pub use self::work::timestamp;
 
 use self::connection::Watched;
 use self::contents::Contents;

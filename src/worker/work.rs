@@ -221,7 +221,9 @@ fn metadata([queued, started, completed]: [SystemTime; 3]) -> reapi::ExecutedAct
     }
 }
 
-fn timestamp(time: SystemTime) -> Timestamp {
+/// A time as the protocol has it.
+#[must_use]
+pub fn timestamp(time: SystemTime) -> Timestamp {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp {
         seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
