@@ -109,23 +109,29 @@ impl Class {
 
     /// The jobs that a seat may begin now, the best first: other tries, then the longest that it ends by
     /// the time when all could be over. Where it ends none by then it begins a short one, if it ends that no
-    /// later than the fastest seat would after all else. So nothing long is left on a slow seat in the end.
+    /// later than the fastest seat would after all else. So nothing long is left on a slow seat in the end;
+    /// but of other tries those that have no faster seat fit any.
     pub(super) fn fitting(
         &self,
         seat: &Place,
         now: Duration,
         median: Option<Duration>,
+        has_faster: impl Fn(usize) -> bool,
     ) -> impl Iterator<Item = (Length, usize)> {
         let limit = self.limit(seat, now, median);
         let unknown_fits = median.is_none_or(|median| median <= limit);
         let unknown = unknown_fits.then(|| self.waiting.range(..(Length::of(Some(LONGEST)), 0)));
         let known = self.waiting.range((Length::of(Some(limit)), 0)..);
         let limit_at_last = self.limit_at_last(seat.speed, now, median);
+        let time = move |length: Length| length.known().or(median).unwrap_or_default();
+        let again = self.again.iter().filter(move |(length, job)| {
+            time(*length) <= limit.max(limit_at_last) || !has_faster(*job)
+        });
         let last = self.waiting.iter().rev().take_while(move |(length, _)| {
-            let length = length.known().or(median).unwrap_or_default();
+            let length = time(*length);
             length > limit && length <= limit_at_last
         });
-        self.again.iter().chain(unknown.into_iter().flatten()).chain(known).chain(last).copied()
+        again.chain(unknown.into_iter().flatten()).chain(known).chain(last).copied()
     }
 
     /// The longest job that a seat ends by the time when all could be over. One of which nobody knows how

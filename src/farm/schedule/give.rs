@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::class::{Free, Length, Watch};
-use super::seat::State;
+use super::seat::{Speed, State};
 use super::{Order, Run, RunId, Schedule};
 
 /// What there is for a free seat.
@@ -46,7 +46,8 @@ impl Schedule {
         let (mut best, mut passed) = (None, false);
         for class in &place.classes {
             let class = &self.classes[*class];
-            for (length, job) in class.fitting(place, self.now, median) {
+            let has_faster = |job| self.has_faster(job, place.speed);
+            for (length, job) in class.fitting(place, self.now, median, has_faster) {
                 if !self.may_go(job, seat) {
                     passed = true;
                     continue;
@@ -72,6 +73,13 @@ impl Schedule {
         let has_other = || working.iter().any(|(_, other)| !it.avoids(*other));
         let alone = !it.is_suspect() || self.places[seat].suspects == 0;
         alone && !(it.avoids(seat) && has_other())
+    }
+
+    /// Whether a seat that is faster than this works and had no part in what befell a job.
+    fn has_faster(&self, job: usize, speed: Speed) -> bool {
+        let it = &self.jobs[job];
+        let working = self.classes[it.class].working.iter().rev();
+        working.take_while(|(other, _)| *other > speed).any(|(_, other)| !it.avoids(*other))
     }
 
     fn start(&mut self, job: usize, seat: usize) {

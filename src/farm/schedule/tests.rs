@@ -147,6 +147,20 @@ fn a_fast_seat_comes_before_an_empty_one_and_a_slow_one_leaves_the_long_jobs() {
 }
 
 #[test]
+fn a_long_job_that_is_tried_again_waits_for_a_fast_seat() {
+    let (mut story, _) = Story::new(&[100, 100, 100, 60], &[1, 1, 1]);
+    // The first seat is twice as fast as was expected, the second half as fast; the third is cut off.
+    assert_eq!(started(&story.built(50.0, 0, 50.0)), [(3, 0)]);
+    story.at(50.0, Happened::Began { run: RunId(3) });
+    assert_eq!(started(&story.gone(51.0, 2)), []);
+    // It would be over at 260 s on the slow one, at 130 s on the fast one.
+    assert_eq!(started(&story.built(60.0, 1, 200.0)), []);
+    assert_eq!(started(&story.built(80.0, 3, 30.0)), [(2, 0)]);
+    // Where the fast one had a part in what befell it, the slow one takes it.
+    assert_eq!(started(&story.gone(90.0, 4)), [(2, 1)]);
+}
+
+#[test]
 fn where_there_are_many_jobs_no_seat_shows_by_the_longest_how_slow_it_is() {
     // 66 s for each of two slots: a seat that were four times as slow would do 16 s of that.
     let (mut story, orders) = Story::new(&[64, 24, 16, 8, 8, 4, 4, 4], &[1, 1]);
