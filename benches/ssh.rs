@@ -2,9 +2,10 @@
 //! through OpenSSH, against `xargs -P` and GNU parallel, which run the very same commands over the same
 //! ssh in folders that were laid out beforehand.
 //!
-//! All four hosts are servers on this machine. `MODFARM_BENCH_QUICK=1` takes two Pythons instead of
-//! four, `MODFARM_BENCH_ROUNDS=3` the best of three rounds. Needs the cross kit (`make kit`) and
-//! OpenSSH's server.
+//! All four hosts are servers on this machine, of which each may run one compiler at a time, as the peers'
+//! slots do: workers that think that all cores are their own would get into each other's way.
+//! `MODFARM_BENCH_QUICK=1` takes two Pythons instead of four, `MODFARM_BENCH_ROUNDS=3` the best of three
+//! rounds. Needs the cross kit (`make kit`) and OpenSSH's server.
 
 #![allow(
     clippy::disallowed_methods,
@@ -38,7 +39,7 @@ use modfarm::model::event::{Event, Stage};
 use modfarm::sys::files;
 use modfarm::worker::Store;
 use program::Site;
-use servers::host::User;
+use servers::host::{Host, User, script};
 
 const HOSTS: [&str; 4] = ["build1", "build2", "build3", "build4"];
 
@@ -54,8 +55,8 @@ fn main() {
     let site = Site::new();
     let user = User::new(&site);
     let hosts = HOSTS.map(|name| user.host(name, None));
-    for host in HOSTS.iter().zip(&hosts) {
-        user.runner(host.0, host.0, host.1.program.as_str(), "slots: 1\n");
+    for (name, host) in HOSTS.iter().zip(&hosts) {
+        user.runner(name, name, sparing(host).as_str(), "slots: 1\n");
     }
     // What travels and what is laid out is there before anything is measured.
     modfarm(&site, &kept, pythons, "first");
@@ -92,6 +93,14 @@ fn main() {
         println!("{:.2} × GNU parallel", ratio(&parallel));
     }
     verdict(&format!("compiles ≤ {TARGET} × xargs over ssh"), ratio(&xargs) <= TARGET);
+}
+
+/// A host's modfarm, whose workers run one compiler at a time.
+fn sparing(host: &Host) -> Utf8PathBuf {
+    let modfarm = &host.program;
+    let text =
+        format!("[ \"$1\" = worker ] && exec {modfarm} \"$@\" --jobs 1\nexec {modfarm} \"$@\"");
+    script(&host.folder.join("sparing"), &text)
 }
 
 fn line(what: &str, wall: f64, taken: Taken) {
