@@ -17,6 +17,7 @@ use super::amount::Size;
 use crate::model::toolset::Toolset;
 use crate::report::terminal;
 use crate::sys::secret;
+use crate::sys::tls::Identity;
 use crate::worker::prune::{self, Bounds};
 use crate::worker::{self, Options, ServeError, Store};
 
@@ -188,6 +189,17 @@ async fn serve(args: Args, store: Arc<Store>, options: Options) -> Result<(), Fa
     served
 }
 
+/// What a worker over TCP has, on whichever side the connections are made.
+struct Equipment {
+    /// Its certificate.
+    identity: Option<Identity>,
+    /// The file of the token.
+    token: Option<Utf8PathBuf>,
+    store: Arc<Store>,
+    options: Options,
+    toolsets: Vec<Toolset>,
+}
+
 async fn serve_over_tcp(
     args: Args,
     store: Arc<Store>,
@@ -200,11 +212,13 @@ async fn serve_over_tcp(
     if let Some(file) = args.token_file.as_deref().filter(|file| secret::is_open_to_others(file)) {
         terminal::warning(&format!("{file} can be read by others\nhint: chmod 600 {file}"));
     }
-    let own = args.certificate.zip(args.key);
+    let identity =
+        args.certificate.zip(args.key).map(|(certificate, key)| Identity { certificate, key });
+    let equipment = Equipment { identity, token: args.token_file, store, options, toolsets };
     if args.listen.listen.is_some() {
-        listen::run(args.listen, own, args.token_file, store, options, toolsets).await
+        listen::run(args.listen, equipment).await
     } else {
-        join::run(args.join, own, args.token_file, store, options, toolsets).await
+        join::run(args.join, equipment).await
     }
 }
 

@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::Equipment;
 use crate::cli::Failure;
-use crate::model::toolset::Toolset;
 use crate::report::terminal;
 use crate::sys::dial::{Access, Address};
 use crate::sys::files;
-use crate::sys::tls::Identity;
 use crate::worker::join::{self, Membership, News};
-use crate::worker::{Options, Store};
 
 /// What a worker that joins is told.
 #[derive(Debug, clap::Args)]
@@ -45,16 +43,9 @@ fn property(text: &str) -> Result<(String, String), String> {
     }
 }
 
-pub(super) async fn run(
-    args: Joining,
-    own: Option<(Utf8PathBuf, Utf8PathBuf)>,
-    token: Option<Utf8PathBuf>,
-    store: Arc<Store>,
-    options: Options,
-    toolsets: Vec<Toolset>,
-) -> Result<(), Failure> {
+pub(super) async fn run(args: Joining, equipment: Equipment) -> Result<(), Failure> {
     let Some(address) = args.join else { return Err(Failure::bad_input("nowhere to join")) };
-    let identity = own.map(|(certificate, key)| Identity { certificate, key });
+    let Equipment { identity, token, store, options, toolsets } = equipment;
     let membership = Membership {
         address,
         access: Access { token, authority: args.authority, identity },

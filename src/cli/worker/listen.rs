@@ -1,16 +1,12 @@
 //! `modfarm worker --listen`: the worker's services over TCP.
 
-use std::sync::Arc;
-
 use camino::Utf8PathBuf;
 
+use super::Equipment;
 use crate::cli::Failure;
-use crate::model::toolset::Toolset;
 use crate::report::terminal;
 use crate::sys::secret::Secret;
-use crate::sys::tls::Identity;
 use crate::worker::listen::{Certificates, Door, ListenError, Listener};
-use crate::worker::{Options, Store};
 
 /// What a worker that listens is told.
 #[derive(Debug, clap::Args)]
@@ -30,17 +26,10 @@ pub(super) struct Listening {
     allow_anyone: bool,
 }
 
-pub(super) async fn run(
-    args: Listening,
-    own: Option<(Utf8PathBuf, Utf8PathBuf)>,
-    token: Option<Utf8PathBuf>,
-    store: Arc<Store>,
-    options: Options,
-    toolsets: Vec<Toolset>,
-) -> Result<(), Failure> {
-    let tls = own.map(|(certificate, key)| {
-        Certificates::load(Identity { certificate, key }, args.clients).map_err(Failure::bad_input)
-    });
+pub(super) async fn run(args: Listening, equipment: Equipment) -> Result<(), Failure> {
+    let Equipment { identity, token, store, options, toolsets } = equipment;
+    let tls = identity
+        .map(|identity| Certificates::load(identity, args.clients).map_err(Failure::bad_input));
     let token = token.as_deref().map(Secret::load).transpose().map_err(Failure::bad_input)?;
     let door = Door { tls: tls.transpose()?, token };
     let scheme = if door.tls.is_some() { "grpcs" } else { "grpc" };
