@@ -78,6 +78,12 @@ pub(crate) fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
     (folder, path.expect("a path"))
 }
 
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
 /// modfarm in a folder, with an environment that holds the path to the compilers alone.
 pub(crate) fn modfarm(folder: &Utf8Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_modfarm"));

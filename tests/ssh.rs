@@ -15,10 +15,10 @@ use modfarm::model::digest::Sha256;
 use modfarm::sys::files;
 use rustix::process::Signal;
 
-use self::host::{Host, User, free_port, key, kill, script, signal};
+use self::host::{Host, User, key, kill, script, signal};
 use self::net::Net;
 use crate::made::source;
-use crate::program::{Ran, Running, Site, processes};
+use crate::program::{Ran, Running, Site, free_port, processes};
 
 const QUICK: [&str; 5] = ["release", "--source", "src", "--only", "Apache24-*-VS1[78]/py313-*"];
 const FOLDER: &str = "dist/mod_wsgi-6.1.1";

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bazel_remote_apis::build::bazel::remote::execution::v2 as reapi;
+use bazel_remote_apis::google::longrunning::Operation;
 use camino::{Utf8Path, Utf8PathBuf};
 use hyper_util::rt::TokioIo;
 use modfarm::farm::{Connection, Farm, JobResult, Outcome, Policy, Runner, Settings};
@@ -20,6 +21,7 @@ use reapi::action_cache_client::ActionCacheClient;
 use reapi::content_addressable_storage_client::ContentAddressableStorageClient;
 use reapi::execution_client::ExecutionClient;
 use tokio_util::sync::CancellationToken;
+use tonic::Streaming;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_modfarm");
@@ -316,18 +318,13 @@ async fn a_client_that_is_gone_and_a_worker_that_is_killed_leave_nothing() {
         let mut worker = Worker::start(&place.path.join("store")).await;
         let job = job(1, &many_children(&place));
         worker.bring(&job.action).await;
-        let mut client = ExecutionClient::new(worker.channel.clone());
-        let request = reapi::ExecuteRequest {
-            action_digest: Some(to_wire(job.action.digest())),
-            ..Default::default()
-        };
-        let operations = client.execute(request).await.unwrap();
+        let operations = worker.begin(job.action.digest()).await;
         wait_for(&place.path.join("ready"));
         assert!(processes_with(&mark(&place)).len() >= 6);
         let pid = worker.child.id().unwrap().cast_signed();
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
         match how {
-            "close" => drop((operations, client, worker.channel)),
+            "close" => drop((operations, worker.channel)),
             "kill" => {
                 rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
             }
@@ -720,12 +717,17 @@ impl Worker {
         }
     }
 
-    pub(crate) async fn execute(&mut self, action: Digest) -> reapi::ExecuteResponse {
-        use bazel_remote_apis::google::longrunning::operation::Result::Response;
+    /// Has an action begin; what is told of it.
+    pub(crate) async fn begin(&self, action: Digest) -> Streaming<Operation> {
         let request =
             reapi::ExecuteRequest { action_digest: Some(to_wire(action)), ..Default::default() };
         let mut client = ExecutionClient::new(self.channel.clone());
-        let mut stream = client.execute(request).await.unwrap().into_inner();
+        client.execute(request).await.unwrap().into_inner()
+    }
+
+    pub(crate) async fn execute(&mut self, action: Digest) -> reapi::ExecuteResponse {
+        use bazel_remote_apis::google::longrunning::operation::Result::Response;
+        let mut stream = self.begin(action).await;
         while let Some(operation) = stream.message().await.unwrap() {
             if let Some(Response(any)) = operation.result {
                 return reapi::ExecuteResponse::decode(any.value.as_slice()).unwrap();
@@ -920,11 +922,7 @@ async fn an_action_runs_as_long_as_anybody_follows_it() {
     let job = job(1, "sleep 0.4; cat in/text > made/out");
     worker.bring(&job.action).await;
     let mut client = ExecutionClient::new(worker.channel.clone());
-    let request = reapi::ExecuteRequest {
-        action_digest: Some(to_wire(job.action.digest())),
-        ..Default::default()
-    };
-    let mut first = client.execute(request).await.unwrap().into_inner();
+    let mut first = worker.begin(job.action.digest()).await;
     let name = first.message().await.unwrap().unwrap().name;
     let request = reapi::WaitExecutionRequest { name };
     let mut second = client.wait_execution(request.clone()).await.unwrap().into_inner();

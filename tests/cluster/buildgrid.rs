@@ -1,7 +1,7 @@
 //! A real BuildGrid on a real `PostgreSQL`, and workers of ours that joined it: releases go through them as
 //! they come and go.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -13,13 +13,18 @@ use camino::{Utf8Path, Utf8PathBuf};
 use modfarm::sys::files;
 use rustix::process::{Pid, Signal};
 
+use super::tls::Authority;
 use super::worker::{Beside, wait};
 use super::{FOLDER, QUICK, SLOW, bgd, cluster, digests, locally, outcomes, quick, slow};
-use crate::program::{Ran, Running, Site, folder, processes};
+use crate::program::{Ran, Running, Site, folder, free_port, processes};
 
 /// A server and its database, for as long as a test has it.
 struct Grid {
     address: String,
+    /// The same over TLS, for clients with a certificate alone.
+    sealed: String,
+    authority: Authority,
+    _papers: tempfile::TempDir,
     end: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
@@ -36,14 +41,22 @@ impl Grid {
     }
 
     fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = port.local_addr().expect("an address").port();
+        let (papers, place) = folder();
+        let authority = Authority::new(&place, "authority");
+        let ports = Ports { open: free_port(), sealed: free_port() };
+        let channels = ports.channels(&authority);
         let (ready, is_ready) = channel();
         let (end, ends) = channel();
         // The processes end with the thread that started them, however it ends: it outlives every test.
-        let keeper = std::thread::spawn(move || keep(port, &ready, &ends));
+        let keeper = std::thread::spawn(move || keep(ports.open, &channels, &ready, &ends));
         is_ready.recv_timeout(Duration::from_secs(180)).expect("BuildGrid starts");
-        Self { address: format!("grpc://127.0.0.1:{port}"), end: Some((end, keeper)) }
+        Self {
+            address: format!("grpc://127.0.0.1:{}", ports.open),
+            sealed: format!("grpcs://localhost:{}", ports.sealed),
+            authority,
+            _papers: papers,
+            end: Some((end, keeper)),
+        }
     }
 
     /// The lines of a runner's file for an instance.
@@ -60,6 +73,33 @@ impl Grid {
     }
 }
 
+/// Where the server listens.
+#[derive(Clone, Copy)]
+struct Ports {
+    open: u16,
+    sealed: u16,
+}
+
+impl Ports {
+    /// The part of the server's configuration; its certificate is of this authority.
+    fn channels(self, authority: &Authority) -> String {
+        let own = authority.vouch("server", "localhost");
+        format!(
+            "  - !channel
+    address: 127.0.0.1:{}
+    insecure-mode: true
+  - !channel
+    address: localhost:{}
+    insecure-mode: false
+    credentials:
+      tls-server-key: {}
+      tls-server-cert: {}
+      tls-client-certs: {}",
+            self.open, self.sealed, own.key, own.certificate, authority.certificate
+        )
+    }
+}
+
 impl Drop for Grid {
     fn drop(&mut self) {
         if let Some((end, keeper)) = self.end.take() {
@@ -70,14 +110,14 @@ impl Drop for Grid {
 }
 
 /// Runs database and server until nobody needs them any more.
-fn keep(port: u16, ready: &Sender<()>, ends: &Receiver<()>) {
+fn keep(port: u16, channels: &str, ready: &Sender<()>, ends: &Receiver<()>) {
     let (_keep, folder) = folder();
     let sockets = folder.join("db");
     let mut database = database(&folder, &sockets);
     wait("the database listens", || files::exists(&sockets.join(".s.PGSQL.5432")));
     let connection = format!("postgresql://bgd@/postgres?host={sockets}");
     migrate(&folder, &connection);
-    files::write_atomic(&folder.join("config.yml"), config(port, &connection).as_bytes())
+    files::write_atomic(&folder.join("config.yml"), config(channels, &connection).as_bytes())
         .expect("a file");
     let log = folder.join("server.log");
     let command = bgd(&folder, &["server", "start", "config.yml"]);
@@ -175,8 +215,8 @@ fn end(child: &mut Child, signal: Signal) {
     drop(child.wait());
 }
 
-/// The configuration of runners/README.md, with three instances and shorter times.
-fn config(port: u16, connection: &str) -> String {
+/// The configuration of runners/README.md, with more instances and shorter times.
+fn config(channels: &str, connection: &str) -> String {
     let instance = |name: &str| {
         format!(
             "  - name: '{name}'
@@ -194,13 +234,12 @@ fn config(port: u16, connection: &str) -> String {
 "
         )
     };
-    let instances: String = ["killed", "left", "asked"].into_iter().map(instance).collect();
+    let instances: String =
+        ["killed", "left", "asked", "sealed"].into_iter().map(instance).collect();
     format!(
         "\
 server:
-  - !channel
-    address: 127.0.0.1:{port}
-    insecure-mode: true
+{channels}
 
 connections:
   - !sql-connection &database
@@ -332,10 +371,37 @@ fn machines_are_asked_for_what_they_have_and_for_what_nobody_has() {
 }
 
 #[test]
+fn a_worker_joins_over_tls_with_a_certificate() {
+    let grid = Grid::get();
+    let [client, own] = ["client", "worker"].map(|name| grid.authority.vouch(name, name));
+    let authority = grid.authority.certificate.as_str();
+    let join = |more: &[&str]| {
+        let arguments = ["--join", &grid.sealed, "--instance", "sealed", "--authority", authority];
+        Beside::worker(&[&arguments, more].concat())
+    };
+    let unknown = join(&[]);
+    unknown.hear("warning: grpcs://localhost");
+    unknown.hear("hint: the server wants a certificate of an authority that it knows");
+
+    let identity = ["--certificate", own.certificate.as_str(), "--key", own.key.as_str()];
+    let worker = join(&identity);
+    worker.hear("joined grpcs://localhost");
+    let connection = format!(
+        "{}\ninstance: sealed\nauthority: {authority}\ncertificate: {}\nkey: {}",
+        cluster(&grid.sealed),
+        client.certificate,
+        client.key
+    );
+    let site = quick(&connection);
+    site.run(&QUICK).ended(0);
+    assert_eq!(digests(&site), locally(&QUICK, quick("connection: local")));
+    worker.signal(Signal::TERM);
+    assert_eq!(worker.end(), 0, "{}", worker.said());
+}
+
+#[test]
 fn a_server_that_is_not_there_is_tried_again() {
-    let port = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = format!("grpc://{}", port.local_addr().expect("an address"));
-    drop(port);
+    let address = format!("grpc://127.0.0.1:{}", free_port());
     let worker = Beside::worker(&["--join", &address]);
     worker.hear(&format!("warning: {address} takes no connection"));
     worker.hear("it is tried again in 1 s");

@@ -13,12 +13,11 @@ mod lies;
 
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use modfarm::sys::dial::{self, Wire};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tonic::transport::{Channel, Endpoint, Uri};
 
 #[tokio::main]
 async fn main() {
@@ -68,8 +67,8 @@ async fn serve(mode: &str, modfarm: &str, store: &str) {
     drop(server.serve_connection(stream, service).await);
 }
 
-/// A channel to a real worker.
-async fn honest(modfarm: &str, store: &str) -> Channel {
+/// The way to a real worker.
+async fn honest(modfarm: &str, store: &str) -> Wire {
     let mut child = tokio::process::Command::new(modfarm)
         .args(["worker", "--store", store])
         .stdin(Stdio::piped())
@@ -77,11 +76,5 @@ async fn honest(modfarm: &str, store: &str) -> Channel {
         .spawn()
         .unwrap();
     let stream = tokio::io::join(child.stdout.take().unwrap(), child.stdin.take().unwrap());
-    let mut stream = Some(TokioIo::new(stream));
-    let connector = tower::service_fn(move |_: Uri| {
-        let stream = stream.take();
-        async move { stream.ok_or_else(|| std::io::Error::other("gone")) }
-    });
-    let endpoint = Endpoint::from_static("http://worker").timeout(Duration::from_secs(600));
-    endpoint.connect_with_connector(connector).await.unwrap()
+    dial::over(stream).await.unwrap()
 }

@@ -12,12 +12,12 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use modfarm::model::digest::Digest;
 use modfarm::model::tree::to_wire;
+use modfarm::sys::dial::Wire;
 use prost::Message;
 use reapi::content_addressable_storage_client::ContentAddressableStorageClient;
 use reapi::execution_stage::Value as Stage;
 use tonic::Code;
 use tonic::metadata::{MetadataMap, MetadataValue};
-use tonic::transport::Channel;
 use tower::ServiceExt as _;
 
 use super::answers::{Body, absurdly_long, framed, many, message, never, status};
@@ -27,7 +27,7 @@ const HELLO: &str = modfarm::worker::HELLO;
 /// A worker in one of its modes, and the real one that it hides behind.
 pub(crate) struct Worker {
     pub(crate) mode: String,
-    pub(crate) honest: Channel,
+    pub(crate) honest: Wire,
 }
 
 impl Worker {

@@ -10,7 +10,7 @@ use modfarm::sys::files;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::net::Net;
-use crate::program::{Ran, Site, processes, read};
+use crate::program::{Ran, Site, free_port, processes, read};
 
 /// modfarm, as the hosts have it.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_modfarm");
@@ -200,12 +200,6 @@ pub(crate) fn script(path: &Utf8Path, text: &str) -> Utf8PathBuf {
     files::write_atomic(path, format!("#!/bin/sh\n{text}\n").as_bytes()).expect("a script");
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("a mode");
     path.to_owned()
-}
-
-/// A port that nobody listens on.
-pub(crate) fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
 }
 
 /// Makes a key without a passphrase.

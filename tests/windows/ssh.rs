@@ -1,7 +1,7 @@
 //! modfarm.exe behind an OpenSSH server on loopback that gives every command to `cmd`, as Windows' own
 //! server does: quotes, separators and the `PATH` are those of a Windows shell.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use tonic::Code;
 
 use super::wine::{self, Windows};
 use super::worker::Task;
-use crate::program::{Ran, kit, site_with_source};
+use crate::program::{Ran, Site, free_port, kit, site_with_source};
 use crate::worker::Worker;
 
 /// What the client calls the machine.
@@ -21,6 +21,8 @@ const HOST: &str = "windows-box";
 struct Server {
     child: Child,
     log: Utf8PathBuf,
+    /// The folder in which commands run there.
+    home: Utf8PathBuf,
     /// The folder of the client, for the `PATH`.
     client: Utf8PathBuf,
 }
@@ -48,7 +50,7 @@ impl Server {
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\nUsePAM no\n\
              AuthorizedKeysFile {folder}/authorized\nStrictModes no\nPasswordAuthentication no\n\
              KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n\
-             ForceCommand {}\n",
+             Subsystem sftp /usr/lib/openssh/sftp-server\nForceCommand {}\n",
             windows.login(&home)
         );
         files::write_atomic(&folder.join("sshd_config"), settings.as_bytes()).unwrap();
@@ -58,7 +60,7 @@ impl Server {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let server = Self { child, log, client: folder.join("bin") };
+        let server = Self { child, log, home, client: folder.join("bin") };
         server.write_client(&folder, port);
         server.wait(port);
         server
@@ -122,11 +124,6 @@ impl Drop for Server {
     }
 }
 
-fn free_port() -> u16 {
-    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    socket.local_addr().unwrap().port()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_behind_a_windows_shell_runs_jobs_and_refuses_those_it_cannot() {
     let windows = Windows::new();
@@ -170,4 +167,45 @@ fn a_release_goes_on_without_a_runner_that_has_no_compiler() {
     let ran = Ran::of(site.command(&arguments).env("PATH", server.path()));
     assert_ne!(ran.code, 0);
     assert!(ran.stderr.contains(lacks) && !site.folder.join("other").exists(), "{}", ran.stderr);
+}
+
+#[test]
+fn modfarm_is_put_onto_a_windows_host() {
+    let windows = Windows::new();
+    let server = Server::start(&windows);
+    files::remove_file(&server.home.join("modfarm.exe")).unwrap();
+    let site = Site::new();
+    let config = windows.folder.join("ssh/ssh_config");
+    let file = format!("connection: ssh\nhost: {HOST}\nconfig: {config}\ntoolset: msvc\n");
+    site.write("runners/box.yaml", &file);
+    let install = |more: &[&str]| site.run(&[&["runners", "install", "box"], more].concat());
+
+    // What is here is made for another system, and says so before anything is copied.
+    let words = ["windows-box is Windows AMD64, and this modfarm is made for Linux", "--binary"];
+    install(&[]).refused(2, &words);
+    let program = wine::program();
+    let ran = install(&["--binary", program.as_str()]).ended(0);
+    let version = env!("CARGO_PKG_VERSION");
+    let place = r"AppData\Local\modfarm\modfarm.exe";
+    let told = format!("{place} on {HOST} is modfarm {version} now\n");
+    assert!(ran.stdout.contains(&told), "{ran:?}");
+    assert!(ran.stdout.contains(&format!("\n\nprogram: {place}\n")), "{}", ran.stdout);
+    let there = server.home.join("AppData/Local/modfarm");
+    let digest = |path: &Utf8PathBuf| files::digest(path).unwrap().sha256;
+    assert_eq!(digest(&there.join("modfarm.exe")), digest(&program));
+    assert_eq!(files::names(&there).unwrap(), ["modfarm.exe"]);
+
+    // What does not start there takes no place.
+    let broken = site.folder.join("broken.exe");
+    files::write_atomic(&broken, b"MZ and no more").unwrap();
+    let words = [&format!("{HOST}: cannot start"), "modfarm-"];
+    install(&["--binary", broken.as_str()]).refused(3, &words);
+    assert_eq!(files::names(&there).unwrap(), ["modfarm.exe"]);
+    assert_eq!(digest(&there.join("modfarm.exe")), digest(&program));
+
+    // As its file says now, it is a runner.
+    site.write("runners/box.yaml", &format!("{file}program: {place}\n"));
+    let told = site.run(&["runners"]).stdout;
+    assert!(told.contains(&format!("modfarm {version}")), "{told}");
+    windows.wait_for("worker", |count| count == 0);
 }

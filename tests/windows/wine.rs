@@ -55,11 +55,12 @@ impl Windows {
     }
 
     /// A program for Linux that runs what an SSH server is asked to run as Windows' own server does: by
-    /// `cmd`, in the user's folder.
+    /// `cmd`, in the user's folder; files come to that folder as well.
     pub(super) fn login(&self, home: &Utf8Path) -> Utf8PathBuf {
         // Wine wants pipes, where sshd has sockets.
         let run = format!(
-            "cd {home} && exec {LOADER} cmd /c \"$SSH_ORIGINAL_COMMAND\" \
+            "cd {home} || exit\ncase $SSH_ORIGINAL_COMMAND in */sftp-server) exec \
+             $SSH_ORIGINAL_COMMAND;; esac\nexec {LOADER} cmd /c \"$SSH_ORIGINAL_COMMAND\" \
              < <(cat) > >(cat) 2> >(cat >&2)"
         );
         self.script("login", &run)

@@ -10,11 +10,10 @@ use modfarm::model::digest::Digest;
 use modfarm::model::event::{Event, Events};
 use modfarm::model::job::{Action, ActionSpec, Job};
 use modfarm::model::offer::RootKind;
-use modfarm::model::tree::{Tree, TreeBuilder, to_wire};
+use modfarm::model::tree::{Tree, TreeBuilder};
 use modfarm::roots::Root;
 use modfarm::sys::digests::DigestCache;
 use modfarm::sys::files;
-use reapi::execution_client::ExecutionClient;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
 
@@ -230,17 +229,12 @@ async fn a_client_that_is_gone_and_a_worker_that_is_killed_leave_nothing() {
         let script = "start /b ping -n 421 127.0.0.1 >nul\r\nping -n 422 127.0.0.1 >nul";
         let job = Task::of(&format!("{script}\r\nrem {how}")).job();
         worker.bring(&job.action).await;
-        let mut client = ExecutionClient::new(worker.channel.clone());
-        let request = reapi::ExecuteRequest {
-            action_digest: Some(to_wire(job.action.digest())),
-            ..Default::default()
-        };
-        let operations = client.execute(request).await.unwrap();
+        let operations = worker.begin(job.action.digest()).await;
         tokio::task::block_in_place(|| windows.wait_for("ping", |count| count >= 2));
         if how == "kill" {
             worker.child.start_kill().unwrap();
         }
-        drop((operations, client, worker.channel));
+        drop((operations, worker.channel));
         let ended = tokio::time::timeout(Duration::from_secs(20), worker.child.wait()).await;
         assert_eq!(ended.unwrap().unwrap().success(), how == "close");
         windows.wait_for("ping", |count| count == 0);
