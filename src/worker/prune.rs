@@ -202,7 +202,7 @@ fn is_whole(item: &Item, there: &HashSet<Sha256>) -> bool {
     if !item.is_result {
         return true;
     }
-    let result = files::read(&item.path).ok().and_then(|bytes| unseal(&bytes));
+    let result = files::read_unnoted(&item.path).ok().and_then(|bytes| unseal(&bytes));
     result.is_some_and(|result| {
         let outputs = result.output_files.iter().map(|file| file.digest.as_ref());
         let said = [&result.stdout_digest, &result.stderr_digest];
@@ -326,6 +326,9 @@ mod tests {
         }
         drop(store);
         age(&path(&root, "cas", b"output"), 40);
+        // That they are looked at is no use of them.
+        age(&path(&root, "ac", b"outputaction"), 1);
+        age(&path(&root, "ac", b"otheraction"), 1);
         let bounds = Bounds { older_than: Some(DAY * 30), ..Bounds::default() };
         let pruned = prune(&root, &bounds, false).unwrap();
         assert_eq!((pruned.removed.contents.count, pruned.removed.results.count), (1, 1));
