@@ -6,7 +6,7 @@
 //! ```text
 //! matrix.yaml ─► Matrix ─► Plan ─► Jobs ─► Built ─► Inspected ─► Release ─► Published
 //!                 matrix    plan   toolset   farm    inspect      package    publish
-//!                                  roots     worker
+//!                                  roots     worker                       released file ─► download
 //! ```
 //!
 //! One direction, plain values, a type for each station; [`pipeline`] is that line as code. Stages
@@ -18,11 +18,12 @@
 //! and the line where one does not:
 //!
 //! [`model`], [`sys`], [`matrix`], [`plan`], [`roots`], [`toolset`], [`worker`], [`farm`],
-//! [`inspect`], [`smoke`], [`package`], [`publish`], [`report`], [`pipeline`], [`cli`].
+//! [`inspect`], [`smoke`], [`package`], [`publish`], [`download`], [`report`], [`pipeline`], [`cli`].
 //!
 //! - `model`, `plan`, `toolset` and `inspect` do no I/O; `inspect` knows nothing of runners, so that
 //!   it serves for any downloaded file.
-//! - `package` and `publish` never import each other: they meet in the manifest, a type of `model`.
+//! - `package`, `publish` and `download` never import each other: they meet in the manifest, a type of
+//!   `model`.
 //! - only `report` and `cli` write to the terminal; `report` knows `model` alone.
 //! - traits only where there are two real implementations: a place that a release goes to is one.
 //!
@@ -43,6 +44,7 @@
 //! - A token is shown nowhere, and no child process has it.
 
 pub mod cli;
+pub mod download;
 pub mod farm;
 pub mod inspect;
 pub mod matrix;

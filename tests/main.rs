@@ -31,6 +31,7 @@ mod report;
 mod resume;
 mod smoke;
 mod ssh;
+mod verify;
 mod windows;
 mod worker;
 mod worker_bounds;

@@ -9,9 +9,8 @@ use crate::inspect::{Context, Expectation, checks, inspect};
 use crate::model::cell::CellId;
 use crate::model::inspection::{CheckInfo, FileReport, InspectionReport, Unreadable};
 use crate::report::{findings, terminal};
-use crate::sys::files;
+use crate::sys::{archive, files};
 
-mod archive;
 mod roots;
 
 /// Say what a file is, and whether that is what its name says
@@ -118,11 +117,12 @@ struct Run {
 impl Run {
     fn look_into(&mut self, path: &Utf8Path) {
         let before = self.report.files.len();
-        let done = match kind(path) {
-            Kind::Folder => self.folder(path),
-            Kind::Zip => archive::zip(path, |member, bytes| self.member(path, member, bytes)),
-            Kind::TarGz => archive::tar_gz(path, |member, bytes| self.member(path, member, bytes)),
-            Kind::File => self.file(path),
+        let done = if files::is_dir(path) {
+            self.folder(path)
+        } else if archive::kind(path).is_some() {
+            archive::modules(path, |member, bytes| self.member(path, member, bytes))
+        } else {
+            self.file(path)
         };
         let nothing = done.is_ok() && self.report.files.len() == before;
         let error = done.err().or_else(|| nothing.then(|| nothing_in(path)));
@@ -165,27 +165,6 @@ impl Run {
             really: inspection.really,
             findings: inspection.findings,
         });
-    }
-}
-
-enum Kind {
-    Folder,
-    Zip,
-    TarGz,
-    File,
-}
-
-fn kind(path: &Utf8Path) -> Kind {
-    let name = path.as_str().to_ascii_lowercase();
-    let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
-    if files::is_dir(path) {
-        Kind::Folder
-    } else if ends(&[".zip", ".whl"]) {
-        Kind::Zip
-    } else if ends(&[".tar.gz", ".tgz"]) {
-        Kind::TarGz
-    } else {
-        Kind::File
     }
 }
 

@@ -23,6 +23,7 @@ mod show;
 mod site;
 mod smoke;
 mod toolsets;
+mod verify;
 mod worker;
 
 /// Builds, proves and publishes the Windows binaries of Apache's mod_wsgi.
@@ -50,6 +51,7 @@ enum Command {
     Plan(plan::Args),
     Runners(runners::Args),
     Inspect(inspect::Args),
+    Verify(verify::Args),
     Smoke(smoke::Args),
     Report(report::Args),
     Cache(cache::Args),
@@ -103,6 +105,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => plan::run(args),
         Command::Runners(args) => runners::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Smoke(args) => smoke::run(args),
         Command::Report(args) => report::run(args),
         Command::Cache(args) => cache::run(args),

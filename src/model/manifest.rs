@@ -42,6 +42,20 @@ pub struct Manifest {
     pub warnings: Vec<String>,
 }
 
+impl Manifest {
+    /// Reads one. The error says what is wrong, be it that the format is of a later modfarm.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let said = |error: serde_json::Error| error.to_string();
+        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(said)?;
+        match value.get("format_version").and_then(serde_json::Value::as_u64) {
+            Some(version) if version > u64::from(FORMAT_VERSION) => {
+                Err(format!("its format is {version}, of a later modfarm"))
+            }
+            _ => serde_json::from_slice(bytes).map_err(said),
+        }
+    }
+}
+
 /// The module that was built.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

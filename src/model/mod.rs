@@ -17,4 +17,5 @@ pub mod python;
 pub mod smoke;
 pub mod toolset;
 pub mod tree;
+pub mod verification;
 pub mod version;

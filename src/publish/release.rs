@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::model::checksums;
 use crate::model::digest::{Digest, Sha256};
-use crate::model::manifest::{FORMAT_VERSION, Manifest};
+use crate::model::manifest::Manifest;
 use crate::sys::digests::DigestCache;
 use crate::sys::files::{self, FileError};
 
@@ -149,17 +149,7 @@ impl Release {
 
 fn manifest_in(path: &Utf8Path) -> Result<Manifest, FolderError> {
     let unreadable = |reason: String| FolderError::Unreadable { path: path.to_owned(), reason };
-    let bytes = files::read_limited(path, LONGEST)?;
-    let version = serde_json::from_slice::<serde_json::Value>(&bytes)
-        .map_err(|error| unreadable(error.to_string()))?
-        .get("format_version")
-        .and_then(serde_json::Value::as_u64);
-    match version {
-        Some(version) if version > u64::from(FORMAT_VERSION) => {
-            Err(unreadable(format!("its format is {version}, of a later modfarm")))
-        }
-        _ => serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string())),
-    }
+    Manifest::parse(&files::read_limited(path, LONGEST)?).map_err(unreadable)
 }
 
 fn checksums_in(path: &Utf8Path) -> Result<BTreeMap<String, Sha256>, FolderError> {
@@ -223,7 +213,7 @@ fn compare(
 #[cfg(test)]
 pub(in crate::publish) mod tests {
     use super::*;
-    use crate::model::manifest::{ArchiveRecord, ModuleRecord};
+    use crate::model::manifest::{ArchiveRecord, FORMAT_VERSION, ModuleRecord};
 
     const STEM: &str = "mod_wsgi-windows-6.1.1";
 

@@ -15,6 +15,7 @@ mod say;
 mod summary;
 pub mod terminal;
 mod uploads;
+pub mod verification;
 
 use std::io::IsTerminal as _;
 

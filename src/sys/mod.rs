@@ -4,6 +4,7 @@
 // The one place where these are called; everywhere else `.clippy.toml` refuses them.
 #![allow(clippy::disallowed_methods)]
 
+pub mod archive;
 pub mod dial;
 pub mod digests;
 pub mod files;

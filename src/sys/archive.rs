@@ -4,22 +4,54 @@ use std::io::{self, Read};
 
 use camino::Utf8Path;
 
-use crate::sys::files;
+use super::files;
 
 /// The largest module that is looked at; real ones have less than 1 MiB.
-pub(super) const LARGEST_FILE: u64 = 64 << 20;
+pub const LARGEST_FILE: u64 = 64 << 20;
 const MOST_MEMBERS: usize = 10_000;
 const MOST_BYTES: u64 = 1 << 30;
 const LONGEST_NAME: u64 = 4096;
 
 /// Whether a name is that of a module.
-pub(super) fn is_module(name: &str) -> bool {
+pub fn is_module(name: &str) -> bool {
     let extension = Utf8Path::new(name).extension().map(str::to_ascii_lowercase);
     matches!(extension.as_deref(), Some("so" | "pyd"))
 }
 
-/// Gives `look` the name and the content of each module in a zip archive.
-pub(super) fn zip(path: &Utf8Path, mut look: impl FnMut(&str, &[u8])) -> Result<(), String> {
+/// What a file is by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A zip archive, or a wheel.
+    Zip,
+    /// A tar archive that gzip compressed.
+    TarGz,
+}
+
+/// Whether a file is an archive, by its name.
+#[must_use]
+pub fn kind(path: &Utf8Path) -> Option<Kind> {
+    let name = path.as_str().to_ascii_lowercase();
+    let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    if ends(&[".zip", ".whl"]) {
+        Some(Kind::Zip)
+    } else if ends(&[".tar.gz", ".tgz"]) {
+        Some(Kind::TarGz)
+    } else {
+        None
+    }
+}
+
+/// Gives `look` the name and the content of each module in an archive; of what is none there are none.
+/// What cannot be read, or passes a limit, is an error in words.
+pub fn modules(path: &Utf8Path, look: impl FnMut(&str, &[u8])) -> Result<(), String> {
+    match kind(path) {
+        Some(Kind::Zip) => zip(path, look),
+        Some(Kind::TarGz) => tar_gz(path, look),
+        None => Ok(()),
+    }
+}
+
+fn zip(path: &Utf8Path, mut look: impl FnMut(&str, &[u8])) -> Result<(), String> {
     let bad = |error: &dyn std::fmt::Display| unreadable("zip", path, error);
     let file = files::open(path).map_err(|error| error.to_string())?;
     let mut archive = zip::ZipArchive::new(io::BufReader::new(file)).map_err(|e| bad(&e))?;
@@ -36,8 +68,7 @@ pub(super) fn zip(path: &Utf8Path, mut look: impl FnMut(&str, &[u8])) -> Result<
     Ok(())
 }
 
-/// The same for a tar archive that gzip compressed.
-pub(super) fn tar_gz(path: &Utf8Path, mut look: impl FnMut(&str, &[u8])) -> Result<(), String> {
+fn tar_gz(path: &Utf8Path, mut look: impl FnMut(&str, &[u8])) -> Result<(), String> {
     let file = files::open(path).map_err(|error| error.to_string())?;
     let stream = flate2::read::MultiGzDecoder::new(io::BufReader::new(file)).take(MOST_BYTES);
     tar(stream, &mut look).map_err(|error| unreadable("tar.gz", path, &error))

@@ -1,0 +1,113 @@
+//! What files are compared with: the manifest of a release, and the checksums beside it.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::model::checksums;
+use crate::model::digest::{Digest, Sha256};
+use crate::model::manifest::Manifest;
+use crate::sys::files::{self, FileError};
+
+const MANIFEST: &str = ".manifest.json";
+
+/// More than any manifest or list of checksums has.
+const LONGEST: u64 = 64 << 20;
+
+/// A module stands three folders below the top of the archive that it was unpacked from.
+const LEVELS: usize = 4;
+
+/// The manifest of a release, as it lies in a folder.
+#[derive(Debug)]
+pub struct Reference {
+    /// Where it lies.
+    pub path: Utf8PathBuf,
+    /// Its digest.
+    pub digest: Digest,
+    /// What it says.
+    pub manifest: Manifest,
+    /// The checksums that lie beside it, and what they say.
+    pub checksums: Option<(Utf8PathBuf, BTreeMap<String, Sha256>)>,
+}
+
+/// Why there is nothing to compare with.
+#[derive(Debug, thiserror::Error)]
+pub enum ReferenceError {
+    /// There is no manifest near the files.
+    #[error(
+        "there is no manifest in {folder} or above it to compare with\nhint: download the file *.manifest.json from the page of the release into it, or name the file with --manifest"
+    )]
+    None {
+        /// The folder of the first file.
+        folder: Utf8PathBuf,
+    },
+    /// There are several manifests.
+    #[error(
+        "{folder} has the manifests of several releases: {}\nhint: name one with --manifest",
+        names.join(", ")
+    )]
+    Several {
+        /// The folder.
+        folder: Utf8PathBuf,
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// It cannot be understood.
+    #[error("cannot read {path}: {reason}\nhint: download it again from the page of the release")]
+    Unreadable {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// It cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl Reference {
+    /// The manifest nearest to a path: in the folder, or beside the file, or above.
+    pub fn near(path: &Utf8Path) -> Result<Self, ReferenceError> {
+        let whole = files::canonical(path)?;
+        let folder = if files::is_dir(&whole) { whole.as_path() } else { files::parent(&whole) };
+        for place in folder.ancestors().take(LEVELS) {
+            // A folder that may not be listed has none.
+            let names = files::names(place).unwrap_or_default();
+            let mut names: Vec<String> =
+                names.into_iter().filter(|name| name.ends_with(MANIFEST)).collect();
+            match (names.pop(), names.is_empty()) {
+                (None, _) => {}
+                (Some(name), true) => return Self::read(&place.join(name)),
+                (Some(name), false) => {
+                    names.push(name);
+                    return Err(ReferenceError::Several { folder: place.to_owned(), names });
+                }
+            }
+        }
+        Err(ReferenceError::None { folder: folder.to_owned() })
+    }
+
+    /// The manifest in a file.
+    pub fn read(path: &Utf8Path) -> Result<Self, ReferenceError> {
+        let unreadable = |path: &Utf8Path, reason: String| ReferenceError::Unreadable {
+            path: path.to_owned(),
+            reason,
+        };
+        let bytes = files::read_limited(path, LONGEST)?;
+        let manifest = Manifest::parse(&bytes).map_err(|reason| unreadable(path, reason))?;
+        let sums = Utf8PathBuf::from(format!(
+            "{}.SHA256SUMS",
+            path.as_str().strip_suffix(MANIFEST).unwrap_or(path.as_str())
+        ));
+        let checksums = if files::exists(&sums) {
+            let text = String::from_utf8(files::read_limited(&sums, LONGEST)?).ok();
+            let lines = text.as_deref().and_then(checksums::parse);
+            let lines =
+                lines.ok_or_else(|| unreadable(&sums, "a line is no checksum".to_owned()))?;
+            Some((sums, lines.into_iter().collect()))
+        } else {
+            None
+        };
+        Ok(Self { path: path.to_owned(), digest: Digest::of(&bytes), manifest, checksums })
+    }
+}
