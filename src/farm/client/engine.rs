@@ -10,8 +10,8 @@ use bazel_remote_apis::google::longrunning::CancelOperationRequest;
 use bazel_remote_apis::google::longrunning::operations_client::OperationsClient;
 
 use super::Client;
-use crate::farm::reach::Wire;
 use crate::model::job::Action;
+use crate::sys::dial::Wire;
 
 /// How long an engine has to hear what is not wanted any more.
 const FAREWELL: Duration = Duration::from_secs(5);

@@ -11,9 +11,9 @@ use tonic::{Code, Status, Streaming};
 
 use super::engine::UnderWay;
 use super::{Client, Trouble};
-use crate::farm::reach::Wire;
 use crate::model::job::Action;
 use crate::model::tree::{from_wire, to_wire};
+use crate::sys::dial::Wire;
 use crate::worker::MESSAGE_LIMIT;
 
 /// What a worker said at an action's end.

@@ -26,11 +26,11 @@ pub(super) use self::terms::{Peer, Terms};
 
 use self::inputs::Inputs;
 use self::outcome::names_output;
-use super::reach::Wire;
 use super::{Outcome, harmless};
 use crate::model::event::Events;
 use crate::model::job::Action;
 use crate::model::tree::{Content, to_wire};
+use crate::sys::dial::Wire;
 use crate::worker::MESSAGE_LIMIT;
 
 /// Loads that are under way to one server at once, over all jobs: what is in memory of them is a few MiB

@@ -10,10 +10,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Streaming};
 
 use super::*;
-use crate::farm::reach::over;
 use crate::model::digest::Digest;
 use crate::model::job::ActionSpec;
 use crate::model::tree::TreeBuilder;
+use crate::sys::dial::over;
 
 type Messages = ReceiverStream<Result<bytestream::ReadResponse, Status>>;
 

@@ -10,7 +10,6 @@ use camino::Utf8PathBuf;
 use reapi::capabilities_client::CapabilitiesClient;
 
 use super::Link;
-use super::channel::Wire;
 use super::greeting::{GREETING, Wrong, is_described_in_text, understood};
 use crate::farm::client::{Client, Peer, Terms, Trouble};
 use crate::farm::{Outcome, harmless};
@@ -18,7 +17,7 @@ use crate::model::event::Events;
 use crate::model::job::{Action, ActionSpec};
 use crate::model::toolset::{Found, Toolset};
 use crate::model::tree::TreeBuilder;
-use crate::sys::dial::{self, Access, Address};
+use crate::sys::dial::{self, Access, Address, Wire};
 use crate::sys::tls::Identity;
 use crate::worker::{HELLO, Hello};
 

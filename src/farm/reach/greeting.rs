@@ -8,10 +8,11 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::process::Child;
 
 use super::refusal::{self, Ending, Refusal};
-use super::{Connection, Wire, opening, over, said};
+use super::{Connection, opening, said};
 use crate::farm::client::Terms;
 use crate::farm::{FarmError, Runner, harmless};
 use crate::model::toolset::Toolset;
+use crate::sys::dial::{Wire, over};
 use crate::worker::{FORMAT_VERSION, HELLO, Hello};
 
 /// How long a worker has to say hello: it may have to ask its compilers for their versions.

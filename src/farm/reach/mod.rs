@@ -1,6 +1,5 @@
 //! How a runner is reached: the stream to its worker, and what was learnt of it.
 
-mod channel;
 mod child;
 mod cluster;
 mod greeting;
@@ -19,7 +18,6 @@ pub use self::cluster::Cluster;
 pub use self::probe::{Answer, probe};
 pub use self::ssh::Ssh;
 
-pub(super) use self::channel::{Wire, over};
 pub(super) use self::refusal::{Ending, explain};
 pub(super) use self::said::quoted;
 pub(super) use self::ssh::{check_host, check_program};
