@@ -520,12 +520,15 @@ fn an_interrupted_run_leaves_no_process() {
     let arguments =
         ["smoke", file.as_str(), "--apache", apache.as_str(), "--python", python.as_str()];
     for (signal, code) in [(Signal::KILL, -1), (Signal::INT, 130), (Signal::TERM, 130)] {
-        let running = bench.site.start(&arguments);
+        let mut running = bench.site.start(&arguments);
+        let mut has_ended = false;
         let serves = || {
+            has_ended = running.has_ended();
             let all = wine_processes(&bench.site.folder);
-            all.iter().filter(|line| line.contains("httpd.exe")).count() >= 2
+            has_ended || all.iter().filter(|line| line.contains("httpd.exe")).count() >= 2
         };
         bench.site.wait("Apache and its child run", serves);
+        assert!(!has_ended, "it ended before Apache ran: {:?}", running.end());
         running.signal(signal);
         assert_eq!(running.end().code, code);
         let start = std::time::Instant::now();

@@ -14,11 +14,12 @@ use camino::Utf8Path;
 use modfarm::model::digest::Sha256;
 use modfarm::sys::files;
 use rustix::process::Signal;
+use serde_json::Value;
 
 use self::host::{Host, User, key, kill, script, signal};
 use self::net::Net;
 use crate::made::source;
-use crate::program::{Ran, Running, Site, free_port, processes};
+use crate::program::{Ran, Running, Site, free_port, processes, read};
 
 const QUICK: [&str; 5] = ["release", "--source", "src", "--only", "Apache24-*-VS1[78]/py313-*"];
 const FOLDER: &str = "dist/mod_wsgi-6.1.1";
@@ -257,8 +258,37 @@ fn a_release_survives_its_hosts() {
         })
     };
     assert!(built("slow") || built("killed"), "{}", ran.stdout);
-    let missed = events.iter().any(|it| it["event"] == "runner_lost" && it["runner"] == "cut");
-    assert!(missed, "{}", ran.stdout);
+    // By its silence, or since another that was idle was first with its job.
+    let missed = |it: &Value| {
+        (it["event"] == "runner_lost" || it["event"] == "job_dropped") && it["runner"] == "cut"
+    };
+    assert!(events.iter().any(missed) && !built("cut"), "{}", ran.stdout);
+}
+
+/// The network of the only host is gone for longer than it is waited for, and comes back.
+#[test]
+fn a_host_that_falls_silent_is_missed_and_taken_back() {
+    let site = Site::new();
+    source::slow(&site.folder.join("src"), "6.1.1", 2);
+    let user = User::new(&site);
+    let host = user.host("build1", Some(Net::new()));
+    let net = host.net.as_ref().expect("a cable");
+    let running = site.start(&QUICK);
+    site.wait("it compiles", || host.compiles());
+    net.cut();
+    let runs = site.folder.join(".modfarm/runs");
+    let told = |what: &str| {
+        let all = files::walk(&runs).unwrap_or_default().into_iter();
+        let journals = all.filter(|name| name.ends_with("journal.jsonl"));
+        journals.map(|journal| read(&runs.join(journal)).matches(what).count()).sum::<usize>()
+    };
+    site.wait("it is missed", || told("\"runner_lost\"") > 0);
+    assert_eq!(told("\"runner_ready\""), 1);
+    net.mend();
+    in_time(running, Duration::from_secs(240)).ended(0);
+    assert!(told("\"runner_ready\"") > 1, "it was reached anew");
+    assert!(files::exists(&site.folder.join(FOLDER)));
+    within(60, "the worker that nobody heard any more ends", || host.at_work().is_empty());
 }
 
 /// What a run says, which is ended where it takes too long.

@@ -38,9 +38,18 @@ impl Net {
 
     /// Cuts the cable: nothing comes through any more, and nobody is told.
     pub(crate) fn cut(&self) {
+        self.set("down");
+    }
+
+    /// Plugs it in again.
+    pub(crate) fn mend(&self) {
+        self.set("up");
+    }
+
+    fn set(&self, state: &str) {
         let shown = ip(&["-n", &self.name, "-brief", "link", "show", "type", "veth"]).stdout;
         let cable = shown.split(['@', ' ']).next().expect("a cable").to_owned();
-        ip(&["-n", &self.name, "link", "set", &cable, "down"]);
+        ip(&["-n", &self.name, "link", "set", &cable, state]);
     }
 
     /// A program that runs inside.
