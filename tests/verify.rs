@@ -196,6 +196,14 @@ fn what_is_missing_is_told_where_all_is_asked_for() {
     let ran = downloads.verify(&["--complete", "."]).ended(1);
     assert!(ran.stdout.contains(&format!("MISSING {STEM}.tar.gz\n")), "{}", ran.stdout);
     assert!(!ran.stdout.contains(&format!("MISSING {STEM}.zip")), "{}", ran.stdout);
+    // Checksums vouch for no file that the manifest does not know.
+    let (sums, other) = (downloads.path(".SHA256SUMS"), downloads.folder.join("other.zip"));
+    write(&other, b"PK of somebody");
+    let digest = files::digest(&other).expect("a file").sha256;
+    write(&sums, format!("{}{digest}  other.zip\n", read(&sums)).as_bytes());
+    let named = ["--manifest", &format!("{STEM}.manifest.json"), "other.zip"];
+    assert!(!downloads.verify(&named).said().contains(" ok "));
+    files::remove_file(&other).expect("a file");
     // A manifest that is not the one of its checksums.
     let manifest = downloads.path(".manifest.json");
     let text = read(&manifest).replace("\"modfarm\":", "\"modfarm\" :");

@@ -113,10 +113,14 @@ impl Asset<'_> {
 impl<'a> Known<'a> {
     fn of(reference: &'a Reference) -> Self {
         let manifest = &reference.manifest;
+        let own = reference.path.file_name().unwrap_or_default();
         let mut assets = BTreeMap::new();
         if let Some((path, sums)) = &reference.checksums {
             let asset = |sha256| Asset { sha256, size: None, description: "" };
-            assets.extend(sums.iter().map(|(name, sha256)| (name.as_str(), asset(*sha256))));
+            // For all else that they name the manifest alone answers: it is its digest that is trusted.
+            let beside = |name: &str| name == own || name.ends_with(".notes.md");
+            let sums = sums.iter().filter(|(name, _)| beside(name));
+            assets.extend(sums.map(|(name, sha256)| (name.as_str(), asset(*sha256))));
             if let (Some(name), Ok(digest)) = (path.file_name(), files::digest(path)) {
                 let description = "the checksums that were compared with";
                 let size = Some(digest.size);
@@ -128,7 +132,6 @@ impl<'a> Known<'a> {
             let (sha256, size) = (archive.sha256, Some(archive.size));
             (archive.name.as_str(), Asset { sha256, size, description: &archive.description })
         }));
-        let own = reference.path.file_name().unwrap_or_default();
         let own_asset = assets.entry(own).or_insert(Asset {
             sha256: reference.digest.sha256,
             size: None,
