@@ -20,6 +20,7 @@ use prost::Message as _;
 use reapi::action_cache_client::ActionCacheClient;
 use reapi::content_addressable_storage_client::ContentAddressableStorageClient;
 use reapi::execution_client::ExecutionClient;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 use tonic::transport::{Channel, Endpoint, Uri};
@@ -160,6 +161,41 @@ async fn the_same_action_gives_the_same_result_in_another_store() {
         worker.end().await;
     }
     assert_eq!(results[0], results[1]);
+}
+
+/// A program that starts a worker decides what its streams are: some give sockets, or one of each.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_serves_over_whatever_its_streams_are() {
+    for (socket_in, socket_out) in [(false, true), (true, false), (true, true)] {
+        let place = Place::new();
+        let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        let of_socket = || Stdio::from(std::os::fd::OwnedFd::from(far.try_clone().unwrap()));
+        let side = |is_socket: bool| if is_socket { of_socket() } else { Stdio::piped() };
+        let mut child = tokio::process::Command::new(PROGRAM)
+            .args(["worker", "--store", place.path.join("store").as_str()])
+            .stdin(side(socket_in))
+            .stdout(side(socket_out))
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        drop(far);
+        let (from_socket, to_socket) = tokio::net::UnixStream::from_std(near).unwrap().into_split();
+        let input: Box<dyn AsyncRead + Send + Unpin> = match child.stdout.take() {
+            Some(pipe) => Box::new(pipe),
+            None => Box::new(from_socket),
+        };
+        let output: Box<dyn AsyncWrite + Send + Unpin> = match child.stdin.take() {
+            Some(pipe) => Box::new(pipe),
+            None => Box::new(to_socket),
+        };
+        let mut worker = Worker::over(child, tokio::io::join(input, output)).await;
+        let job = job(1, "cat in/text > made/out");
+        worker.bring(&job.action).await;
+        let response = worker.execute(job.action.digest()).await;
+        assert_eq!(response.result.unwrap().output_files.len(), 1, "{socket_in} {socket_out}");
+        worker.end().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -679,6 +715,14 @@ impl Worker {
             .spawn()
             .unwrap();
         let stream = tokio::io::join(child.stdout.take().unwrap(), child.stdin.take().unwrap());
+        Self::over(child, stream).await
+    }
+
+    /// The one that has started, over its standard streams.
+    async fn over(
+        child: tokio::process::Child,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> Self {
         let mut stream = Some(TokioIo::new(stream));
         let connector = tower::service_fn(move |_: Uri| {
             let stream = stream.take();

@@ -251,25 +251,32 @@ trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
-/// Standard input and output as one stream; where they are pipes, without a thread in between.
+/// Standard input and output as one stream; where both are pipes, without a thread in between.
 fn standard_streams() -> Box<dyn Duplex> {
     #[cfg(unix)]
-    if let Ok((input, output)) = pipes() {
+    if let Ok(Some((input, output))) = pipes() {
         return Box::new(tokio::io::join(input, output));
     }
     Box::new(tokio::io::join(tokio::io::stdin(), tokio::io::stdout()))
 }
 
+/// Both, if both are pipes. Nothing is changed where one is not: a thread cannot read what does not block.
 #[cfg(unix)]
-fn pipes() -> std::io::Result<(tokio::net::unix::pipe::Receiver, tokio::net::unix::pipe::Sender)> {
+fn pipes()
+-> std::io::Result<Option<(tokio::net::unix::pipe::Receiver, tokio::net::unix::pipe::Sender)>> {
     use std::os::fd::AsFd as _;
     use tokio::net::unix::pipe::{Receiver, Sender};
     let input = std::io::stdin().as_fd().try_clone_to_owned()?;
     let output = std::io::stdout().as_fd().try_clone_to_owned()?;
+    for end in [&input, &output] {
+        if !rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(end)?.st_mode).is_fifo() {
+            return Ok(None);
+        }
+    }
     #[cfg(target_os = "linux")]
     for pipe in [&input, &output] {
         // A matter of speed alone: the two ends wait less for each other.
         rustix::pipe::fcntl_setpipe_size(pipe, 1 << 20).ok();
     }
-    Ok((Receiver::from_owned_fd(input)?, Sender::from_owned_fd(output)?))
+    Ok(Some((Receiver::from_owned_fd(input)?, Sender::from_owned_fd(output)?)))
 }
