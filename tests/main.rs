@@ -19,6 +19,7 @@ mod hostile;
 mod inspect;
 mod kit;
 mod made;
+mod page;
 mod plan;
 mod program;
 mod publish;

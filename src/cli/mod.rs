@@ -10,6 +10,7 @@ mod blame;
 mod cache;
 mod inspect;
 mod listing;
+mod page;
 mod place;
 mod plan;
 mod publish;
@@ -52,6 +53,7 @@ enum Command {
     Runners(runners::Args),
     Inspect(inspect::Args),
     Verify(verify::Args),
+    Page(page::Args),
     Smoke(smoke::Args),
     Report(report::Args),
     Cache(cache::Args),
@@ -106,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Runners(args) => runners::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Page(args) => page::run(args),
         Command::Smoke(args) => smoke::run(args),
         Command::Report(args) => report::run(args),
         Command::Cache(args) => cache::run(args),

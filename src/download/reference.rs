@@ -71,20 +71,28 @@ impl Reference {
         let whole = files::canonical(path)?;
         let folder = if files::is_dir(&whole) { whole.as_path() } else { files::parent(&whole) };
         for place in folder.ancestors().take(LEVELS) {
-            // A folder that may not be listed has none.
-            let names = files::names(place).unwrap_or_default();
-            let mut names: Vec<String> =
-                names.into_iter().filter(|name| name.ends_with(MANIFEST)).collect();
-            match (names.pop(), names.is_empty()) {
-                (None, _) => {}
-                (Some(name), true) => return Self::read(&place.join(name)),
-                (Some(name), false) => {
-                    names.push(name);
-                    return Err(ReferenceError::Several { folder: place.to_owned(), names });
-                }
+            match Self::in_folder(place) {
+                Err(ReferenceError::None { .. }) => {}
+                found => return found,
             }
         }
         Err(ReferenceError::None { folder: folder.to_owned() })
+    }
+
+    /// The one manifest in a folder.
+    pub fn in_folder(folder: &Utf8Path) -> Result<Self, ReferenceError> {
+        // A folder that may not be listed has none.
+        let names = files::names(folder).unwrap_or_default();
+        let mut names: Vec<String> =
+            names.into_iter().filter(|name| name.ends_with(MANIFEST)).collect();
+        match (names.pop(), names.is_empty()) {
+            (None, _) => Err(ReferenceError::None { folder: folder.to_owned() }),
+            (Some(name), true) => Self::read(&folder.join(name)),
+            (Some(name), false) => {
+                names.push(name);
+                Err(ReferenceError::Several { folder: folder.to_owned(), names })
+            }
+        }
     }
 
     /// The manifest in a file.

@@ -158,6 +158,9 @@ pub struct BuiltRecord {
     pub findings: Vec<Finding>,
     /// Whether a real Apache served a page with it.
     pub smoke: Smoke,
+    /// The wheel that gives this module to pip: its name in the release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wheel: Option<String>,
 }
 
 /// The digests of all that a file was made from: whoever has the same inputs and runs the same command

@@ -150,6 +150,7 @@ fn built_record(
         warnings,
         findings: proven.file.findings().to_vec(),
         smoke,
+        wheel: None,
     }
 }
 

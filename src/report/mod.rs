@@ -21,7 +21,7 @@ use std::io::IsTerminal as _;
 
 use crate::model::event::Event;
 
-pub use html::page;
+pub use html::{Offered, chooser, page};
 pub use json::Json;
 pub use plain::Plain;
 pub use progress::Progress;

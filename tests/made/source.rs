@@ -31,12 +31,19 @@ module AP_MODULE_DECLARE_DATA wsgi_module = {
     STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, hooks
 };
 
+#if PY_MAJOR_VERSION >= 3
 static struct PyModuleDef definition = { PyModuleDef_HEAD_INIT, "mod_wsgi" };
 
 PyMODINIT_FUNC PyInit_mod_wsgi(void)
 {
     return PyModule_Create(&definition);
 }
+#else
+PyMODINIT_FUNC initmod_wsgi(void)
+{
+    Py_InitModule("mod_wsgi", NULL);
+}
+#endif
 "#;
 
 /// Writes the source of a version into a folder.

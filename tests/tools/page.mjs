@@ -1,39 +1,12 @@
 // Looks at a report in a real browser: `page.mjs CLIENTS BROWSER PAGE SHOTS`, with CLIENTS the folder of
 // npm's packages and SHOTS the begin of the screenshots' names. Prints what was seen as JSON.
 
-import { createRequire } from "node:module";
-import { readFileSync } from "node:fs";
-import { pathToFileURL } from "node:url";
+import { accessibility, open, tab as newTab } from "./browser.mjs";
 
 const [clients, executablePath, page, shots] = process.argv.slice(2);
-const require = createRequire(`${clients}/page.js`);
-const puppeteer = require("puppeteer-core");
-const axe = require("axe-core").source;
-const { HtmlValidate } = require("html-validate");
-
-const seen = { complaints: [], requests: [], views: {} };
-const url = pathToFileURL(page).href;
-
-const checker = new HtmlValidate({
-  root: true,
-  extends: ["html-validate:standard"],
-  rules: {
-    // A matter of taste: a row of a table is as readable.
-    "long-title": "off",
-    // Its own words say what to use them for, which is what they are used for.
-    "prefer-native-element": "off",
-  },
-});
-const report = await checker.validateString(readFileSync(page, "utf8"));
-seen.invalid = report.results
-  .flatMap((result) => result.messages)
-  .map((message) => `${message.line}:${message.column}: ${message.ruleId}: ${message.message}`)
-  .slice(0, 20);
-
-const browser = await puppeteer.launch({
-  executablePath,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-});
+const opened = await open(clients, executablePath, page);
+const { browser, url, seen } = opened;
+seen.views = {};
 try {
   for (const [scheme, width, height] of [
     ["light", 1280, 900],
@@ -49,16 +22,7 @@ try {
 console.log(JSON.stringify(seen));
 
 async function look(scheme, width, height) {
-  const tab = await browser.newPage();
-  tab.on("console", (message) => seen.complaints.push(`${message.type()}: ${message.text()}`));
-  tab.on("pageerror", (error) => seen.complaints.push(String(error)));
-  tab.on("dialog", (dialog) => {
-    seen.complaints.push(`dialog: ${dialog.message()}`);
-    dialog.dismiss();
-  });
-  tab.on("request", (request) => request.url() === url || seen.requests.push(request.url()));
-  await tab.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-  await tab.setViewport({ width, height });
+  const tab = await newTab(opened, scheme, width, height);
   await tab.goto(url);
   const view = await tab.evaluate(measure);
   const fullPage = view.height < 5000;
@@ -71,12 +35,7 @@ async function look(scheme, width, height) {
     const alike = "tbody tr:nth-child(n+30), svg.bars rect.row:nth-child(n+200) ~ *, svg.names text:nth-child(n+30)";
     document.querySelectorAll(alike).forEach((node) => node.remove());
   });
-  await tab.evaluate(axe);
-  const found = await tab.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
-  view.passes = found.passes.length;
-  view.violations = found.violations.map(
-    (rule) => `${rule.id}: ${rule.help}: ${rule.nodes[0].html.slice(0, 200)} ${rule.nodes[0].failureSummary}`,
-  );
+  Object.assign(view, await accessibility(opened, tab));
   await tab.close();
   return view;
 }

@@ -1,184 +1,59 @@
-//! A run as one page: `report.html`. It needs no script and fetches nothing; what it says in the picture, it
-//! says in tables as well; and whatever a worker said is only text in it.
+//! Pages: what all have in common. Each is one file that fetches nothing; its one style and its one script
+//! are named in its policy by their digests, so that a browser runs nothing else.
 
-mod figures;
-mod picture;
-mod tables;
-mod timeline;
-mod words;
+mod chooser;
+mod run;
 
-use self::timeline::Timeline;
-use super::harmless::html;
-use super::record::{JobRecord, JobState, RunOutcome, RunReport};
-use super::say;
 use crate::model::digest::Sha256;
-use crate::model::smoke::Smoke;
 
-const STYLE: &str = include_str!("page.css");
+pub use chooser::{Offered, chooser};
+pub use run::page;
 
-/// So many failures stand on the page with what was said about them; the table of jobs has all.
-const SHOWN: usize = 50;
+/// What all pages look like.
+const BASE: &str = include_str!("base.css");
 
-/// So many of the last lines of a log stand on the page; its file has all.
-const LOG_LINES: usize = 20;
-
-/// The page.
-#[must_use]
-pub fn page(report: &RunReport) -> String {
-    let title = html(report.title.as_deref().unwrap_or("a run of modfarm"));
-    let (class, sign, word) = outcome(report.outcome);
-    let sections = [
-        figures::section(report),
-        failures(report),
-        pictures(report),
-        tables::runners(report),
-        tables::jobs(report),
-        tables::retries(report),
-        tables::smoke(report),
-        tables::remarks(report),
-    ];
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <meta name=\"referrer\" content=\"no-referrer\">\n\
-         <title>{title}: {word}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <a class=\"skip\" href=\"#main\">To the report</a>\n\
-         <header><p class=\"kind\">modfarm run report</p><h1>{title} \
-         <span class=\"outcome {class}\"><span aria-hidden=\"true\">{sign}</span> {word}</span></h1>\n{}</header>\n\
-         <main id=\"main\">\n{}</main>\n\
-         <footer><p>Written by modfarm {}. <a href=\"report.json\">report.json</a> holds the same for \
-         programs, <a href=\"journal.jsonl\">journal.jsonl</a> every event. The digest of a job's action leads \
-         to the digests of all its inputs in the release's manifest.</p></footer>\n</body>\n</html>\n",
-        policy(),
-        head(report),
-        sections.concat(),
-        html(&report.modfarm),
-    )
+/// A page.
+struct Document<'a> {
+    /// Its title, as HTML.
+    title: &'a str,
+    /// What it looks like beside what all do.
+    style: &'a str,
+    /// What it does, if anything.
+    script: Option<&'a str>,
+    /// All that is seen, as HTML.
+    content: &'a str,
 }
 
-/// Nothing may be fetched or run; the one style is named by its digest.
-fn policy() -> String {
-    let digest = base64(&Sha256::of(STYLE.as_bytes()).bytes());
-    format!("default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'")
-}
-
-fn outcome(outcome: RunOutcome) -> (&'static str, &'static str, &'static str) {
-    match outcome {
-        RunOutcome::Released => ("built", "✓", "released"),
-        RunOutcome::Failed => ("failed", "✗", "not released"),
-        RunOutcome::Interrupted => ("cancelled", "–", "interrupted"),
-        RunOutcome::Unfinished => ("unfinished", "?", "unfinished"),
-    }
-}
-
-/// When it was, where the release stands, and what ended it.
-fn head(report: &RunReport) -> String {
-    let mut text = String::new();
-    if let (Some(begun), Some(ended)) = (report.begun, report.ended) {
-        let [begun, ended] = [begun, ended].map(|at| at.strftime("%Y-%m-%d %H:%M:%S").to_string());
-        text += &format!("<p class=\"when\">{begun} to {ended} UTC");
-        for pause in &report.pauses {
-            let at = pause.from.strftime("%Y-%m-%d %H:%M:%S");
-            text += &format!(
-                "; interrupted at {at}, taken up again {} later",
-                words::millis(pause.millis())
-            );
+impl Document<'_> {
+    fn render(&self) -> String {
+        let Self { title, content, .. } = self;
+        let style = format!("{BASE}{}", self.style);
+        let mut policy = format!(
+            "default-src 'none'; style-src {}; base-uri 'none'; form-action 'none'",
+            source(&style)
+        );
+        let mut script = String::new();
+        if let Some(text) = self.script {
+            policy += &format!("; script-src {}", source(text));
+            script = format!("<script>{text}</script>\n");
         }
-        text += "</p>\n";
+        format!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n\
+             <meta name=\"referrer\" content=\"no-referrer\">\n\
+             <title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n{content}{script}</body>\n</html>\n"
+        )
     }
-    for place in &report.published {
-        let unchanged = if place.unchanged { ", unchanged" } else { "" };
-        let files = say::count(place.files, "file");
-        text += &format!("<p>Stands in <b>{}</b>: {files}{unchanged}.</p>\n", html(&place.place));
-    }
-    if let Some(error) = &report.error {
-        text += &format!("<pre class=\"error\">{}</pre>\n", html(error));
-    }
-    text
 }
 
-/// What failed, with the end of what was said about it.
-fn failures(report: &RunReport) -> String {
-    let jobs = report.jobs.iter().filter(|job| job.outcome == JobState::Failed);
-    let jobs = jobs.map(failed_job);
-    let smoke = report.smoke.iter().filter_map(|record| match &record.result {
-        Smoke::Failed { check, reason, log, .. } => Some(failure(
-            &record.cells,
-            &format!("{check} in a real Apache: {reason}"),
-            Some(log),
-            "",
-        )),
-        Smoke::Served { .. } | Smoke::NotRun { .. } => None,
-    });
-    let failures: Vec<String> = jobs.chain(smoke).collect();
-    if failures.is_empty() {
-        return String::new();
-    }
-    let more = match failures.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!("<p>And {more} more: see the table of jobs.</p>\n"),
-    };
-    let shown = failures.iter().take(SHOWN).cloned().collect::<String>();
-    format!(
-        "<section aria-labelledby=\"failed\"><h2 id=\"failed\">Failed ({})</h2>\n{shown}{more}</section>\n",
-        failures.len()
-    )
+/// How a policy names a text that may stand in the page.
+fn source(text: &str) -> String {
+    format!("'sha256-{}'", base64(&Sha256::of(text.as_bytes()).bytes()))
 }
 
-fn failed_job(job: &JobRecord) -> String {
-    let cells = if job.cells.is_empty() { std::slice::from_ref(&job.job) } else { &job.cells };
-    let reason = job.reason.as_deref().unwrap_or_default();
-    let on = job.counted().map_or(String::new(), |run| format!(", on {}", run.runner));
-    let link = match words::log_link(job.log.as_deref(), &job.job) {
-        link if link.is_empty() => link,
-        link => format!("<p>The whole {link}</p>"),
-    };
-    failure(cells, &format!("{reason}{on}"), job.log_end.as_deref(), &link)
-}
-
-fn failure(cells: &[String], reason: &str, log: Option<&str>, link: &str) -> String {
-    let first = html(cells.first().map_or("", String::as_str));
-    let more = match cells.len() {
-        0 | 1 => String::new(),
-        cells => format!(" <small>and {} more</small>", say::count(cells - 1, "cell")),
-    };
-    let log = log.map(|log| {
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
-    });
-    let log = match log.filter(|log| !log.trim().is_empty()) {
-        Some(log) => format!(
-            "<pre tabindex=\"0\" role=\"region\" aria-label=\"End of the log of {first}\">{}</pre>",
-            html(&log)
-        ),
-        None => String::new(),
-    };
-    format!(
-        "<article class=\"failure\"><h3>{first}{more}</h3>\n<p>{}</p>{log}{link}</article>\n",
-        html(reason)
-    )
-}
-
-fn pictures(report: &RunReport) -> String {
-    let mut text = String::new();
-    if !report.stages.is_empty() {
-        text += &format!(
-            "<section aria-labelledby=\"stages\"><h2 id=\"stages\">Stages</h2>\n{}</section>\n",
-            picture::stages(&report.stages)
-        );
-    }
-    if let Some(timeline) = Timeline::of(report) {
-        text += &format!(
-            "<section aria-labelledby=\"timeline\"><h2 id=\"timeline\">Runners and jobs over time</h2>\n{}</section>\n",
-            picture::timeline(&timeline)
-        );
-    }
-    text
-}
-
-/// Base64 with padding, for the one digest of the policy.
+/// Base64 with padding, for the digests of the policy.
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
@@ -204,8 +79,13 @@ mod tests {
     }
 
     #[test]
-    fn the_style_cannot_end_itself() {
-        assert!(!STYLE.contains('<') && STYLE.is_ascii());
-        assert!(!STYLE.contains("http") && !STYLE.contains("@import"));
+    fn styles_and_scripts_cannot_end_themselves() {
+        for style in [BASE, run::STYLE, chooser::STYLE] {
+            assert!(!style.contains('<') && style.is_ascii());
+            assert!(!style.contains("http") && !style.contains("@import"));
+        }
+        for script in chooser::SCRIPTS {
+            assert!(!script.contains("</") && !script.contains("<!--") && script.is_ascii());
+        }
     }
 }
