@@ -1,4 +1,6 @@
-//! The administrator's side: whether a file that was downloaded is the release's own.
+//! The administrator's side: what is installed, what goes with it, and whether a file that was
+//! downloaded is the release's own.
 
+pub mod installation;
 pub mod reference;
 pub mod verify;

@@ -10,6 +10,7 @@ pub mod event;
 pub mod finding;
 pub mod harmless;
 pub mod inspection;
+pub mod installation;
 pub mod job;
 pub mod manifest;
 pub mod offer;
