@@ -8,6 +8,7 @@ pub mod archive;
 pub mod dial;
 pub mod digests;
 pub mod files;
+pub mod github;
 #[cfg(target_os = "linux")]
 pub mod guard;
 pub mod guarded;
