@@ -14,8 +14,10 @@ pub mod guard;
 pub mod guarded;
 pub mod http;
 pub mod packed;
+pub mod partial;
 pub mod process;
 pub mod secret;
 #[cfg(windows)]
 mod stubborn;
 pub mod tls;
+pub mod web;
