@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 mod amount;
 mod blame;
 mod cache;
+mod fetch;
 mod inspect;
 mod listing;
 mod place;
@@ -22,8 +23,10 @@ mod selection;
 mod show;
 mod site;
 mod smoke;
+mod source;
 mod toolsets;
 mod verify;
+mod wanted;
 mod worker;
 
 /// Builds, proves and publishes the Windows binaries of Apache's mod_wsgi.
@@ -52,6 +55,7 @@ enum Command {
     Runners(runners::Args),
     Inspect(inspect::Args),
     Verify(verify::Args),
+    Fetch(Box<fetch::Args>),
     Smoke(smoke::Args),
     Report(report::Args),
     Cache(cache::Args),
@@ -106,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Runners(args) => runners::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Fetch(args) => fetch::run(*args),
         Command::Smoke(args) => smoke::run(args),
         Command::Report(args) => report::run(args),
         Command::Cache(args) => cache::run(args),

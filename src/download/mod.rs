@@ -1,4 +1,8 @@
-//! The administrator's side: whether a file that was downloaded is the release's own.
+//! The administrator's side: where a release is had from, which file of it is wanted, whether a file is its
+//! own, and how it comes into an Apache.
 
+pub mod choose;
+pub mod fetch;
 pub mod reference;
+pub mod source;
 pub mod verify;

@@ -7,6 +7,7 @@ pub mod cell;
 pub mod checksums;
 pub mod digest;
 pub mod event;
+pub mod fetched;
 pub mod finding;
 pub mod harmless;
 pub mod inspection;
