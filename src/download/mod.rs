@@ -3,6 +3,7 @@
 
 pub mod choose;
 pub mod fetch;
+pub mod install;
 pub mod reference;
 pub mod source;
 pub mod verify;
