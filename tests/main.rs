@@ -10,6 +10,7 @@ mod bad_input;
 mod cache;
 mod cluster;
 mod doctor;
+mod fetch;
 mod floors;
 #[allow(dead_code, unused_imports, reason = "the example and the benches use more of it")]
 mod github;

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 mod amount;
 mod blame;
 mod cache;
+mod fetch;
 mod inspect;
 mod listing;
 mod page;
@@ -23,8 +24,10 @@ mod selection;
 mod show;
 mod site;
 mod smoke;
+mod source;
 mod toolsets;
 mod verify;
+mod wanted;
 mod worker;
 
 /// Builds, proves and publishes the Windows binaries of Apache's mod_wsgi.
@@ -54,6 +57,7 @@ enum Command {
     Inspect(inspect::Args),
     Verify(verify::Args),
     Page(page::Args),
+    Fetch(Box<fetch::Args>),
     Smoke(smoke::Args),
     Report(report::Args),
     Cache(cache::Args),
@@ -109,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Page(args) => page::run(args),
+        Command::Fetch(args) => fetch::run(*args),
         Command::Smoke(args) => smoke::run(args),
         Command::Report(args) => report::run(args),
         Command::Cache(args) => cache::run(args),

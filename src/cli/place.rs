@@ -7,8 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Failure;
 use crate::publish::github::Settings;
-use crate::publish::github::address::{AddressError, Api, Repository};
-use crate::publish::github::token::Token;
+use crate::sys::github::address::{AddressError, Api, Repository};
+use crate::sys::github::token::Token;
 
 /// Where a release goes.
 #[derive(Clone, Debug)]

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
+use super::Failure;
 use crate::farm::journal::{Entry, Journal};
 use crate::model::event::{Event, Events};
 use crate::report::{self, Json, Record, Reporter};
@@ -95,4 +97,31 @@ impl Show {
             Shown::default()
         })
     }
+}
+
+/// How long work has to end after somebody gave it up.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Does work that blocks and shows its events to people; it hears when somebody gives it up.
+pub(super) fn blocking<T: Send + 'static>(
+    work: impl FnOnce(&CancellationToken, &Events) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let show = Show::begin(Format::Text, None, Vec::new());
+    let events = show.events().clone();
+    let done = super::asynchronously(async move {
+        let cancel = CancellationToken::new();
+        super::cancel_on_signal(&cancel);
+        let stop = cancel.clone();
+        let mut work = tokio::task::spawn_blocking(move || work(&stop, &events));
+        tokio::select! {
+            done = &mut work => done.ok(),
+            () = cancel.cancelled() => tokio::time::timeout(GRACE, work).await.ok()?.ok(),
+        }
+    })?;
+    // What has not ended still says what it does, and nobody waits for that.
+    let Some(done) = done else {
+        return Err(Failure::interrupted("interrupted\nhint: run the same command again"));
+    };
+    show.end();
+    done
 }

@@ -6,6 +6,7 @@ use super::Failure;
 use super::listing::Format;
 use crate::download::reference::Reference;
 use crate::download::verify::verify;
+use crate::model::verification::Verification;
 use crate::report::{terminal, verification};
 
 /// Say whether files are those of a release, byte for byte and under their own names
@@ -46,11 +47,27 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         (None, None) => return Err(Failure::bad_input("no file is named")),
     };
     let reference = reference.map_err(Failure::bad_input)?;
-    let found = verify(&reference, &args.files, args.complete).map_err(Failure::bad_input)?;
-    terminal::output(&match args.format {
+    let (text, ended) = compare(&reference, &args.files, args.complete, args.format)?;
+    terminal::output(&text);
+    ended
+}
+
+/// What is to be printed of files, and whether they are the release's.
+pub(super) fn compare(
+    reference: &Reference,
+    files: &[Utf8PathBuf],
+    complete: bool,
+    format: Format,
+) -> Result<(String, Result<(), Failure>), Failure> {
+    let found = verify(reference, files, complete).map_err(Failure::bad_input)?;
+    let text = match format {
         Format::Text => verification::text(&found),
         Format::Json => verification::json(&found),
-    });
+    };
+    Ok((text, judge(&found)))
+}
+
+fn judge(found: &Verification) -> Result<(), Failure> {
     match (found.wrong(), found.right()) {
         (0, 0) => Err(Failure::not_passed(
             "nothing of the release is among these files\nhint: name the folder that it was unpacked into, or a file",

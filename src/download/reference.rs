@@ -9,10 +9,11 @@ use crate::model::digest::{Digest, Sha256};
 use crate::model::manifest::Manifest;
 use crate::sys::files::{self, FileError};
 
-const MANIFEST: &str = ".manifest.json";
+/// How the name of a manifest ends.
+pub const MANIFEST: &str = ".manifest.json";
 
 /// More than any manifest or list of checksums has.
-const LONGEST: u64 = 64 << 20;
+pub const LONGEST: u64 = 64 << 20;
 
 /// A module stands three folders below the top of the archive that it was unpacked from.
 const LEVELS: usize = 4;
@@ -97,25 +98,29 @@ impl Reference {
 
     /// The manifest in a file.
     pub fn read(path: &Utf8Path) -> Result<Self, ReferenceError> {
-        let unreadable = |path: &Utf8Path, reason: String| ReferenceError::Unreadable {
-            path: path.to_owned(),
-            reason,
-        };
         let bytes = files::read_limited(path, LONGEST)?;
-        let manifest = Manifest::parse(&bytes).map_err(|reason| unreadable(path, reason))?;
+        let mut reference = Self::of(path, &bytes)?;
         let sums = Utf8PathBuf::from(format!(
             "{}.SHA256SUMS",
             path.as_str().strip_suffix(MANIFEST).unwrap_or(path.as_str())
         ));
-        let checksums = if files::exists(&sums) {
+        if files::exists(&sums) {
             let text = String::from_utf8(files::read_limited(&sums, LONGEST)?).ok();
             let lines = text.as_deref().and_then(checksums::parse);
             let lines =
                 lines.ok_or_else(|| unreadable(&sums, "a line is no checksum".to_owned()))?;
-            Some((sums, lines.into_iter().collect()))
-        } else {
-            None
-        };
-        Ok(Self { path: path.to_owned(), digest: Digest::of(&bytes), manifest, checksums })
+            reference.checksums = Some((sums, lines.into_iter().collect()));
+        }
+        Ok(reference)
     }
+
+    /// The manifest that these bytes are, wherever they came from.
+    pub fn of(path: &Utf8Path, bytes: &[u8]) -> Result<Self, ReferenceError> {
+        let manifest = Manifest::parse(bytes).map_err(|reason| unreadable(path, reason))?;
+        Ok(Self { path: path.to_owned(), digest: Digest::of(bytes), manifest, checksums: None })
+    }
+}
+
+fn unreadable(path: &Utf8Path, reason: String) -> ReferenceError {
+    ReferenceError::Unreadable { path: path.to_owned(), reason }
 }

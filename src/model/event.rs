@@ -178,19 +178,35 @@ pub enum Event {
         /// The bytes that are not there yet.
         bytes: u64,
     },
-    /// The upload of an asset begins, for the first time or again.
+    /// What is about to be downloaded.
+    DownloadPlanned {
+        /// From where: `github:OWNER/REPO, release TAG`, a folder, an address.
+        place: String,
+        /// How many files are wanted.
+        assets: usize,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// The transfer of an asset begins, for the first time or again.
     AssetStarted {
         /// Its name.
         asset: String,
         /// Its size in bytes.
         size: u64,
     },
-    /// Some more of an asset was sent. Not kept in journals.
+    /// Some more of an asset was sent, or has come. Not kept in journals.
     AssetProgress {
         /// Its name.
         asset: String,
         /// Bytes sent in all.
         sent: u64,
+    },
+    /// An asset has come, whole and with the right digest.
+    AssetFetched {
+        /// Its name.
+        asset: String,
+        /// Its size in bytes.
+        size: u64,
     },
     /// An asset is there, whole.
     AssetFinished {

@@ -1,4 +1,4 @@
-//! Which characters do something instead of being shown. What others say may hold them: a log, a name or an
+//! Which characters do something instead of being shown, and which names lead elsewhere. What others say may hold them: a log, a name or an
 //! error of a machine that is not trusted.
 
 /// Whether a terminal obeys a character, or shows others in another order because of it.
@@ -11,9 +11,28 @@ pub fn commands(found: char) -> bool {
         || order.contains(&found)
 }
 
+/// Whether a name that somebody else gave is that of a file, and of nothing that leads elsewhere or hides.
+#[must_use]
+pub fn is_file_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
+    (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(plain) && !name.starts_with('.')
+}
+
+/// More than any file of a release is called by.
+const LONGEST_NAME: usize = 200;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_leads_nowhere_else() {
+        assert!(is_file_name("mod_wsgi-windows-6.1.1-Apache24-win64-VS17.zip"));
+        let long = "x".repeat(201);
+        for bad in ["", ".", "..", "../x", "a/b", "a\\b", "C:x", "a b", "é", ".x", "x\0", &long] {
+            assert!(!is_file_name(bad), "{bad:?}");
+        }
+    }
 
     #[test]
     fn controls_and_marks_of_direction_command_and_text_does_not() {

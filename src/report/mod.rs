@@ -2,11 +2,13 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod fetched;
 mod field;
 pub mod findings;
 mod flood;
 mod harmless;
 mod html;
+pub mod installed;
 mod json;
 mod plain;
 mod progress;

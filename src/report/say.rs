@@ -176,7 +176,8 @@ impl Words {
         }
         self.said = Some(Instant::now());
         let text = format!("{asset}: {}; {}", self.uploads.text_of(asset)?, self.uploads.text());
-        Some(Line { label: "Sending", tone: Tone::Calm, text: harmless::lines(&text) })
+        let label = self.uploads.doing();
+        Some(Line { label, tone: Tone::Calm, text: harmless::lines(&text) })
     }
 
     /// How far the upload is.
@@ -245,6 +246,14 @@ impl Words {
                     bytesize(*bytes)
                 );
                 ("Uploading", Tone::Good, text)
+            }
+            Event::DownloadPlanned { place, assets, bytes } => {
+                let text =
+                    format!("from {place}: {}, {}", count(*assets, "file"), bytesize(*bytes));
+                ("Fetching", Tone::Good, text)
+            }
+            Event::AssetFetched { asset, size } => {
+                ("Fetched", Tone::Good, format!("{asset} ({})", bytesize(*size)))
             }
             Event::AssetFinished { asset, size } => {
                 let text = format!("{asset} ({}); {}", bytesize(*size), self.uploads.text());

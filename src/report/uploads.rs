@@ -1,4 +1,4 @@
-//! How far an upload is: assets, bytes, the time left.
+//! How far an upload or a download is: assets, bytes, the time left.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,6 +14,8 @@ pub(super) struct Uploads {
     there: usize,
     sent: u64,
     running: BTreeMap<String, Running>,
+    /// Whether the assets come instead of being sent.
+    comes: bool,
     since: Option<Instant>,
 }
 
@@ -32,6 +34,11 @@ impl Uploads {
                 let (assets, there, bytes) = (*assets, *present, *bytes);
                 *self = Self { assets, bytes, there, since, ..Self::default() };
             }
+            Event::DownloadPlanned { assets, bytes, .. } => {
+                let since = Some(Instant::now());
+                *self =
+                    Self { assets: *assets, bytes: *bytes, comes: true, since, ..Self::default() };
+            }
             Event::AssetStarted { asset, size } => {
                 self.running.insert(asset.clone(), Running { size: *size, sent: 0 });
             }
@@ -40,13 +47,18 @@ impl Uploads {
                     running.sent = *sent;
                 }
             }
-            Event::AssetFinished { asset, size } => {
+            Event::AssetFinished { asset, size } | Event::AssetFetched { asset, size } => {
                 self.running.remove(asset);
                 self.there += 1;
                 self.sent += size;
             }
             _ => {}
         }
+    }
+
+    /// What is done to them, for who sees lines only.
+    pub(super) fn doing(&self) -> &'static str {
+        if self.comes { "Receiving" } else { "Sending" }
     }
 
     /// Bytes sent, of all that had to be.

@@ -5,6 +5,7 @@ mod ask;
 mod cause;
 pub mod checks;
 mod conf;
+mod configuration;
 mod host;
 mod log;
 pub mod memory;
@@ -28,6 +29,7 @@ use crate::model::smoke::Smoke;
 use crate::model::version::Version;
 use crate::sys::files::{self, FileError};
 
+pub use configuration::Judgement;
 pub use host::Host;
 pub use reasons::NotRun;
 pub use system::System;

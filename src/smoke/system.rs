@@ -85,6 +85,16 @@ impl System {
         matches!(self.0, Kind::Linux)
     }
 
+    /// A path of ours as the programs that run here spell it, with `/` between its parts.
+    #[must_use]
+    pub fn spell(&self, path: &Utf8Path) -> String {
+        match &self.0 {
+            Kind::Wine { .. } => format!("Z:{path}"),
+            Kind::Windows { .. } => path.as_str().trim_start_matches(r"\\?\").replace('\\', "/"),
+            Kind::Linux => path.to_string(),
+        }
+    }
+
     /// What a run needs for itself.
     pub(super) async fn seat(&self, own: &Utf8Path) -> Result<Seat, SmokeError> {
         let prefix = match &self.0 {
@@ -144,11 +154,7 @@ impl Seat {
 
     /// A path of ours as the programs here spell it, with `/` between its parts.
     pub(super) fn spell(&self, path: &Utf8Path) -> String {
-        match &self.system.0 {
-            Kind::Wine { .. } => format!("Z:{path}"),
-            Kind::Windows { .. } => path.as_str().trim_start_matches(r"\\?\").replace('\\', "/"),
-            Kind::Linux => path.to_string(),
-        }
+        self.system.spell(path)
     }
 
     /// The command that sends a signal to the Apache of this process id, with the Python at hand; `None`

@@ -8,13 +8,16 @@ pub mod archive;
 pub mod dial;
 pub mod digests;
 pub mod files;
+pub mod github;
 #[cfg(target_os = "linux")]
 pub mod guard;
 pub mod guarded;
 pub mod http;
 pub mod packed;
+pub mod partial;
 pub mod process;
 pub mod secret;
 #[cfg(windows)]
 mod stubborn;
 pub mod tls;
+pub mod web;

@@ -41,6 +41,9 @@ pub(crate) struct Asked {
     pub(crate) authorization: Option<String>,
     pub(crate) accept: String,
     pub(crate) content_type: String,
+    /// The part of a file that is wanted, and of which version of it.
+    pub(crate) range: Option<String>,
+    pub(crate) if_range: Option<String>,
     user_agent: Option<String>,
     length: Option<u64>,
 }
@@ -252,6 +255,8 @@ impl Asked {
             authorization: header("authorization"),
             accept: header("accept").unwrap_or_default(),
             content_type: header("content-type").unwrap_or_default(),
+            range: header("range"),
+            if_range: header("if-range"),
             user_agent: header("user-agent"),
             length: header("content-length").and_then(|length| length.parse().ok()),
         }

@@ -303,10 +303,33 @@ impl Request<'_> {
         let Some(bytes) = asset.bytes.clone() else {
             return Err(Refusal::new(501, "these bytes were not kept"));
         };
-        let bytes = Some((asset.content_type.clone(), bytes));
         let disposition = format!("attachment; filename={}", asset.name);
-        let headers = vec![("content-disposition", disposition)];
-        Ok(Answer { bytes, headers, ..Answer::empty(200) })
+        let etag = format!("\"{}\"", asset.true_digest);
+        let mut headers = vec![
+            ("content-disposition", disposition),
+            ("accept-ranges", "bytes".to_owned()),
+            ("etag", etag.clone()),
+        ];
+        let content_type = asset.content_type.clone();
+        let whole = bytes.len();
+        match self.rest_from(&etag) {
+            Some(from) if from >= whole => Err(Refusal::new(416, "InvalidRange")),
+            Some(from) => {
+                headers.push(("content-range", format!("bytes {from}-{}/{whole}", whole - 1)));
+                let bytes = Some((content_type, bytes.slice(from..)));
+                Ok(Answer { bytes, headers, ..Answer::empty(206) })
+            }
+            None => {
+                Ok(Answer { bytes: Some((content_type, bytes)), headers, ..Answer::empty(200) })
+            }
+        }
+    }
+
+    /// From which byte on a file is wanted, where not all of it is.
+    fn rest_from(&self, etag: &str) -> Option<usize> {
+        let same = self.asked.if_range.as_deref().is_none_or(|known| known == etag);
+        let range = self.asked.range.as_deref().filter(|_| same)?;
+        range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
     }
 
     fn object_url(&self, asset: &Asset) -> String {

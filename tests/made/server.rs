@@ -15,6 +15,10 @@ pub(crate) enum Answer {
     Bytes(Vec<u8>),
     /// Half of these bytes, where all were promised.
     Half(Vec<u8>),
+    /// These bytes, from where they are asked for.
+    Ranged(Vec<u8>),
+    /// Half of what is asked for, from where it is asked for.
+    RangedHalf(Vec<u8>),
     /// This status and a page that says so.
     Status(u16),
     /// Nothing, for ever.
@@ -33,6 +37,8 @@ struct State {
     /// The answers to each path; the last one stays.
     answers: BTreeMap<String, Vec<Answer>>,
     asked: Vec<String>,
+    /// The heads of the requests.
+    heads: Vec<String>,
 }
 
 impl Server {
@@ -64,6 +70,11 @@ impl Server {
         format!("{}/simple", self.address)
     }
 
+    /// The heads of all requests, with the names in small letters.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).heads.clone()
+    }
+
     /// How often anything was asked for.
     pub(crate) fn asked(&self) -> usize {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).asked.len()
@@ -73,15 +84,19 @@ impl Server {
 fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
+    let mut head = String::new();
     for line in lines {
-        if line?.is_empty() {
+        let line = line?;
+        if line.is_empty() {
             break;
         }
+        head += &(line.to_ascii_lowercase() + "\n");
     }
     let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
     let answer = {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         state.asked.push(path.clone());
+        state.heads.push(head.clone());
         match state.answers.get_mut(&path) {
             Some(answers) if answers.len() > 1 => answers.pop(),
             Some(answers) => answers.last().cloned(),
@@ -91,6 +106,8 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     let (status, bytes, sent) = match answer.unwrap_or(Answer::Status(404)) {
         Answer::Bytes(bytes) => (200, bytes.clone(), bytes.len()),
         Answer::Half(bytes) => (200, bytes.clone(), bytes.len() / 2),
+        Answer::Ranged(bytes) => return ranged(stream, &head, &bytes, 1),
+        Answer::RangedHalf(bytes) => return ranged(stream, &head, &bytes, 2),
         Answer::Silence => {
             std::mem::forget(stream);
             return Ok(());
@@ -103,6 +120,22 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     let length = bytes.len();
     write!(stream, "HTTP/1.1 {status} x\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")?;
     stream.write_all(&bytes[..sent])
+}
+
+/// Answers with the rest of these bytes, or with the first part of that.
+fn ranged(mut stream: TcpStream, head: &str, bytes: &[u8], part: usize) -> std::io::Result<()> {
+    let range = head.split_once("range: bytes=").and_then(|(_, rest)| rest.split_once('-'));
+    let from = range.and_then(|(from, _)| from.parse().ok()).filter(|from| *from < bytes.len());
+    let (status, rest) = (if from.is_some() { 206 } else { 200 }, &bytes[from.unwrap_or(0)..]);
+    let (whole, length) = (bytes.len(), rest.len());
+    let range = from.map_or_else(String::new, |from| {
+        format!("Content-Range: bytes {from}-{}/{whole}\r\n", whole - 1)
+    });
+    write!(
+        stream,
+        "HTTP/1.1 {status} x\r\n{range}Content-Length: {length}\r\nConnection: close\r\n\r\n"
+    )?;
+    stream.write_all(&rest[..length / part])
 }
 
 /// A zip of these members.

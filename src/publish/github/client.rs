@@ -14,14 +14,14 @@ use serde_json::Value;
 use url::Url;
 
 use super::GitHubError;
-use super::address::Api;
 use super::connection::{Activity, Connection, FileBody};
 use super::pace::{Cost, Pace};
 use super::retry::{Answer, Fault, Patience, Retry, Waits};
-use super::token::Token;
 use crate::model::digest::Digest;
 use crate::model::event::{Event, Events};
 use crate::publish::release::Asset;
+use crate::sys::github::address::Api;
+use crate::sys::github::token::Token;
 
 const USER_AGENT: &str = concat!("modfarm/", env!("CARGO_PKG_VERSION"));
 const JSON: &str = "application/vnd.github+json";

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::address::AddressError;
 use super::retry::Answer;
-use super::token::TokenError;
 use crate::model::digest::Sha256;
 use crate::sys::files::FileError;
+use crate::sys::github::address::AddressError;
+use crate::sys::github::token::TokenError;
 
 /// Why a release is not on GitHub.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,6 @@
 //! Publishing to GitHub: one draft that is filled, compared with GitHub's own digests, published and
 //! read back; or, on request, what is missing in a release that is there.
 
-pub mod address;
 pub mod body;
 mod client;
 mod connection;
@@ -13,7 +12,6 @@ pub mod retry;
 mod site;
 mod status;
 pub mod tag;
-pub mod token;
 mod upload;
 mod wire;
 
@@ -24,12 +22,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use self::address::{Api, Repository};
 use self::body::{Marker, appended, title};
 use self::client::Client;
 use self::find::Seen;
 use self::site::Site;
-use self::token::Token;
 use self::upload::Uploader;
 use self::wire::{AssetReply, ReleaseReply, RepositoryReply};
 use super::PublishError;
@@ -38,6 +34,8 @@ use super::release::{Asset, Release};
 use crate::model::digest::Sha256;
 use crate::model::event::{Event, Events};
 use crate::model::version::Version;
+use crate::sys::github::address::{Api, Repository};
+use crate::sys::github::token::Token;
 
 pub use error::GitHubError;
 pub use status::Status;

@@ -10,13 +10,13 @@ use serde_json::Value;
 use url::Url;
 
 use super::GitHubError;
-use super::address::Repository;
 use super::body::Marker;
 use super::client::{Ask, Client, Content, parse};
 use super::retry::{Answer, Fault, Waits};
 use super::upload::age;
 use super::wire::{AssetReply, ImmutableReply, ReleaseReply, RepositoryReply};
 use crate::model::digest::Sha256;
+use crate::sys::github::address::Repository;
 
 /// So often is looked whether a release that was asked for, with no answer, was made all the same:
 /// GitHub's list may be behind.

@@ -189,7 +189,9 @@ impl fmt::Display for Api {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether an address is of this very machine.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),

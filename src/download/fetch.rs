@@ -1,0 +1,230 @@
+//! Takes files of a release: the modules that are wanted out of the archive of their Apache, or all that is
+//! on its page. A file has its name once its bytes are those that the manifest says.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::choose::Choice;
+use super::reference::MANIFEST;
+use super::source::{Source, SourceError};
+use crate::model::cell::ApacheLabel;
+use crate::model::digest::Sha256;
+use crate::model::event::{Event, Events};
+use crate::model::fetched::{Change, Fetched, FetchedFile};
+use crate::model::manifest::{ArchiveRecord, Manifest};
+use crate::sys::archive;
+use crate::sys::files::{self, FileError};
+
+/// Why a file was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The release does not give it.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// No archive has it.
+    #[error("the manifest names no archive for {label}\nhint: the release is broken; take another")]
+    NoArchive {
+        /// The Apache build.
+        label: String,
+    },
+    /// An archive cannot be unpacked, or unpacks to too much.
+    #[error("{0}")]
+    Archive(String),
+    /// The archive has something else in the module's place, or nothing.
+    #[error(
+        "{archive} has no {path} with the SHA-256 {sha256}\nhint: the release is broken; take another"
+    )]
+    NotInside {
+        /// The archive.
+        archive: String,
+        /// The module.
+        path: String,
+        /// Its digest.
+        sha256: Sha256,
+    },
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// Takes modules into a folder; with `dry_run` only says what would be done.
+pub fn fetch(
+    source: &Source,
+    choices: &[Choice<'_>],
+    to: &Utf8Path,
+    dry_run: bool,
+    events: &Events,
+) -> Result<Fetched, FetchError> {
+    let module = &source.manifest().module.name;
+    let several = choices.iter().any(|choice| choice.cell.apache != choices[0].cell.apache);
+    let place = |choice: &Choice<'_>| {
+        let id = &choice.cell.id;
+        // Modules of two Apaches have the same name.
+        to.join(if several { id.module_path(module) } else { id.file_name(module) })
+    };
+    let mut found = Vec::new();
+    for choice in choices {
+        found.push(there(&place(choice))?);
+    }
+    let wanted: Vec<Choice<'_>> = choices
+        .iter()
+        .zip(&found)
+        .filter(|(choice, there)| **there != Some(choice.built.sha256))
+        .map(|(choice, _)| *choice)
+        .collect();
+    if !dry_run {
+        take(source, &wanted, events, |choice, bytes| {
+            Ok(files::write_atomic(&place(choice), bytes)?)
+        })?;
+    }
+    let file = |(choice, there): (&Choice<'_>, Option<Sha256>)| FetchedFile {
+        path: place(choice).into_string(),
+        change: Change::of(there, choice.built.sha256, !dry_run),
+        cell: Some(choice.cell.id.clone()),
+        sha256: choice.built.sha256,
+        size: choice.built.size,
+        unsupported: choice.cell.verdict.reason().map(str::to_owned),
+    };
+    Ok(report(source, choices.iter().zip(found).map(file).collect()))
+}
+
+/// Takes every archive of a release, and its manifest last.
+pub fn fetch_all(
+    source: &Source,
+    to: &Utf8Path,
+    dry_run: bool,
+    events: &Events,
+) -> Result<Fetched, FetchError> {
+    let records = &source.manifest().archives;
+    let mut missing = Vec::new();
+    let mut taken = Vec::new();
+    for record in records {
+        let path = to.join(&record.name);
+        let found = there(&path)?;
+        if found != Some(record.sha256) {
+            missing.push(record);
+        }
+        taken.push(asset(path, found, record.sha256, record.size, dry_run));
+    }
+    let digest = source.reference.digest;
+    let manifest = to.join(source.reference.path.file_name().unwrap_or(MANIFEST));
+    let found = there(&manifest)?;
+    taken.push(asset(manifest.clone(), found, digest.sha256, digest.size, dry_run));
+    if !dry_run {
+        plan(source, &missing, events);
+        for record in missing {
+            let obtained = source.obtain(record, events)?;
+            files::copy(&obtained.path, &to.join(&record.name))?;
+            obtained.release()?;
+        }
+        if found != Some(digest.sha256) {
+            files::write_atomic(&manifest, &source.manifest)?;
+        }
+    }
+    Ok(report(source, taken))
+}
+
+/// Gives `put` the bytes of each module, compared with the manifest.
+pub fn take(
+    source: &Source,
+    choices: &[Choice<'_>],
+    events: &Events,
+    mut put: impl FnMut(&Choice<'_>, &[u8]) -> Result<(), FetchError>,
+) -> Result<(), FetchError> {
+    let mut of_archives: BTreeMap<&str, (&ArchiveRecord, Vec<&Choice<'_>>)> = BTreeMap::new();
+    for choice in choices {
+        let record = archive_of(source.manifest(), &choice.cell.apache)?;
+        of_archives.entry(&record.name).or_insert((record, Vec::new())).1.push(choice);
+    }
+    let records: Vec<&ArchiveRecord> = of_archives.values().map(|(record, _)| *record).collect();
+    plan(source, &records, events);
+    for (record, choices) in of_archives.values() {
+        let obtained = source.obtain(record, events)?;
+        for (choice, bytes) in inside(record, &obtained.path, choices)? {
+            put(choice, &bytes)?;
+        }
+        obtained.release()?;
+    }
+    Ok(())
+}
+
+/// The modules in an archive, by their place and their digest.
+fn inside<'a, 'b>(
+    record: &ArchiveRecord,
+    path: &Utf8Path,
+    choices: &[&'a Choice<'b>],
+) -> Result<Vec<(&'a Choice<'b>, Vec<u8>)>, FetchError> {
+    let mut found: Vec<(&Choice<'_>, Vec<u8>)> = Vec::new();
+    archive::modules(path, |name, bytes| {
+        for choice in choices {
+            let is_it = Utf8Path::new(name).ends_with(&choice.built.path)
+                && choice.built.sha256 == Sha256::of(bytes);
+            if is_it && !found.iter().any(|(known, _)| known.cell.id == choice.cell.id) {
+                found.push((choice, bytes.to_vec()));
+            }
+        }
+    })
+    .map_err(FetchError::Archive)?;
+    let missing =
+        |choice: &&&Choice<'_>| !found.iter().any(|(known, _)| known.cell.id == choice.cell.id);
+    match choices.iter().find(missing) {
+        None => Ok(found),
+        Some(choice) => Err(FetchError::NotInside {
+            archive: record.name.clone(),
+            path: choice.built.path.clone(),
+            sha256: choice.built.sha256,
+        }),
+    }
+}
+
+/// The archive of one Apache folder; of a release without one, the archive of everything.
+fn archive_of<'a>(
+    manifest: &'a Manifest,
+    label: &ApacheLabel,
+) -> Result<&'a ArchiveRecord, FetchError> {
+    let stem = format!("{}-windows-{}", manifest.module.name, manifest.module.version);
+    let of_name = |name: String| manifest.archives.iter().find(|archive| archive.name == name);
+    of_name(format!("{stem}-{label}.zip"))
+        .or_else(|| of_name(format!("{stem}.zip")))
+        .ok_or_else(|| FetchError::NoArchive { label: label.to_string() })
+}
+
+fn plan(source: &Source, records: &[&ArchiveRecord], events: &Events) {
+    if !records.is_empty() {
+        let bytes = records.iter().map(|record| record.size).fold(0, u64::saturating_add);
+        let (place, assets) = (source.name.clone(), records.len());
+        events.emit(Event::DownloadPlanned { place, assets, bytes });
+    }
+}
+
+/// The digest of what is in a place, if anything is.
+fn there(path: &Utf8Path) -> Result<Option<Sha256>, FileError> {
+    match files::digest(path) {
+        Ok(digest) => Ok(Some(digest.sha256)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn asset(
+    path: Utf8PathBuf,
+    there: Option<Sha256>,
+    sha256: Sha256,
+    size: u64,
+    dry_run: bool,
+) -> FetchedFile {
+    let change = Change::of(there, sha256, !dry_run);
+    FetchedFile { path: path.into_string(), change, cell: None, sha256, size, unsupported: None }
+}
+
+fn report(source: &Source, files: Vec<FetchedFile>) -> Fetched {
+    let module = &source.manifest().module;
+    Fetched {
+        module: module.name.clone(),
+        version: module.version.clone(),
+        source: source.name.clone(),
+        manifest_sha256: source.reference.digest.sha256,
+        files,
+    }
+}
