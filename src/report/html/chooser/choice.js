@@ -1,21 +1,16 @@
 // From what is known of an Apache and a Python to the one file, or to the reason why there is none. No page
 // here, only values.
 
-const releases = JSON.parse(document.getElementById("releases").textContent);
+const { releases, compilers } = JSON.parse(document.getElementById("releases").textContent);
 
-// Which of Microsoft's linkers made it, and what Apache Lounge calls a build with it. From 14 on the family
-// is one; the second number tells Visual Studio 2015, 2017, 2019, 2022 and 2026 apart.
-const COMPILERS = [
-  [9, 0, "VC9"], [10, 0, "VC10"], [11, 0, "VC11"], [12, 0, "VC12"],
-  [14, 0, "VC14"], [14, 10, "VC15"], [14, 20, "VS16"], [14, 30, "VS17"], [14, 50, "VS18"],
-];
 const MACHINES = { 0x014c: "32 bit", 0x8664: "64 bit", 0xaa64: "ARM64" };
 const RUNTIMES = [[/^msvcr90\.dll$/, "VC9"], [/^msvcr100\.dll$/, "VC10"], [/^msvcr110\.dll$/, "VC11"],
   [/^msvcr120\.dll$/, "VC12"], [/^(vcruntime140|api-ms-win-crt-|ucrtbase)/, "VC14"]];
 
-function compilerOf([major, minor]) {
-  const older = COMPILERS.filter(([first, second]) => first === major && minor >= second);
-  return older.length === 0 ? null : older[older.length - 1][2];
+// Which of Microsoft's compilers made it, as Apache Lounge calls it. Within the last family the linker tells.
+function compilerOf(family, [, minor]) {
+  const older = compilers.filter(([known, first]) => known === family && minor >= first);
+  return family === "VC14" ? older[older.length - 1][2] : family;
 }
 
 // What a file is: { apache }, { python } or { nothing: why }.
@@ -43,8 +38,8 @@ function recognise(name, buffer) {
 }
 
 function builtBy(image, imports) {
-  const runtime = RUNTIMES.find(([pattern]) => imports.some((dll) => pattern.test(dll)));
-  return { family: runtime ? runtime[1] : null, compiler: runtime ? compilerOf(image.linker) : null };
+  const family = RUNTIMES.find(([pattern]) => imports.some((dll) => pattern.test(dll)))?.[1] ?? null;
+  return { family, compiler: family === null ? null : compilerOf(family, image.linker) };
 }
 
 // CPython's third number is a thousand times the one that it is known by, and whether it is a candidate.
@@ -73,7 +68,7 @@ function distinct(key, order) {
   return [...new Map(cells.map((cell) => [key(cell), cell])).values()].sort(order);
 }
 
-const rank = (cell) => COMPILERS.findIndex(([, , label]) => label === cell.compiler);
+const rank = (cell) => compilers.findIndex(([, , label]) => label === cell.compiler);
 const apaches = distinct((cell) => cell.apache, (one, other) =>
   byNumbers(one.series, other.series) || byNumbers(one.bits, other.bits) || rank(other) - rank(one));
 const pythons = distinct((cell) => `${cell.python}-${cell.arch}`, (one, other) =>

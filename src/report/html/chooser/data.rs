@@ -10,7 +10,22 @@ use crate::model::smoke::Smoke;
 /// The JSON, in which nothing can end the element that it stands in.
 pub(super) fn embedded(offered: &[Offered]) -> String {
     let releases: Vec<Value> = offered.iter().map(of_release).collect();
-    json!(releases).to_string().replace('<', "\\u003c")
+    let known = json!({ "compilers": compilers(), "releases": releases });
+    known.to_string().replace('<', "\\u003c")
+}
+
+/// Every compiler's label, the oldest first, with its family and the first version of its linker.
+fn compilers() -> Vec<(AbiFamily, u8, &'static str)> {
+    let mut compilers: Vec<(AbiFamily, u8, &'static str)> = Vec::new();
+    for family in AbiFamily::ALL {
+        for minor in 0..100 {
+            let label = family.compiler((14, minor));
+            if compilers.last().is_none_or(|(_, _, last)| *last != label) {
+                compilers.push((family, minor, label));
+            }
+        }
+    }
+    compilers
 }
 
 fn of_release(offered: &Offered) -> Value {
@@ -85,5 +100,19 @@ pub(super) fn smoke(smoke: &Smoke) -> String {
         }
         Smoke::Failed { reason, .. } => format!("failed: {reason}"),
         Smoke::NotRun { reason } => format!("not tried: {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_begins_with_a_linker() {
+        let labels: Vec<_> =
+            compilers().into_iter().map(|(_, minor, label)| (minor, label)).collect();
+        let last = [(0, "VC14"), (10, "VC15"), (20, "VS16"), (30, "VS17"), (50, "VS18")];
+        assert_eq!(labels[..4], [(0, "VC9"), (0, "VC10"), (0, "VC11"), (0, "VC12")]);
+        assert_eq!(labels[4..], last);
     }
 }
