@@ -9,6 +9,7 @@
 mod bad_input;
 mod cache;
 mod cluster;
+mod doctor;
 mod fetch;
 mod floors;
 #[allow(dead_code, unused_imports, reason = "the example and the benches use more of it")]
@@ -18,6 +19,7 @@ mod github_description;
 mod github_faults;
 mod hostile;
 mod inspect;
+mod install;
 mod kit;
 mod made;
 mod plan;

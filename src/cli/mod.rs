@@ -10,6 +10,7 @@ mod blame;
 mod cache;
 mod fetch;
 mod inspect;
+mod install;
 mod listing;
 mod place;
 mod plan;
@@ -25,6 +26,7 @@ mod site;
 mod smoke;
 mod source;
 mod toolsets;
+mod uninstall;
 mod verify;
 mod wanted;
 mod worker;
@@ -56,6 +58,8 @@ enum Command {
     Inspect(inspect::Args),
     Verify(verify::Args),
     Fetch(Box<fetch::Args>),
+    Install(Box<install::Args>),
+    Uninstall(uninstall::Args),
     Smoke(smoke::Args),
     Report(report::Args),
     Cache(cache::Args),
@@ -111,6 +115,8 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Fetch(args) => fetch::run(*args),
+        Command::Install(args) => install::run(*args),
+        Command::Uninstall(args) => uninstall::run(args),
         Command::Smoke(args) => smoke::run(args),
         Command::Report(args) => report::run(args),
         Command::Cache(args) => cache::run(args),

@@ -1,9 +1,10 @@
-//! The administrator's side: where a release is had from, which file of it is wanted, whether a file is its
-//! own, and how it comes into an Apache.
+//! The administrator's side: what is installed, where a release is had from, which file of it goes with that,
+//! whether a file is its own, and how it comes into an Apache.
 
 pub mod choose;
 pub mod fetch;
 pub mod install;
+pub mod installation;
 pub mod reference;
 pub mod source;
 pub mod verify;

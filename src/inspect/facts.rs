@@ -9,6 +9,9 @@ use super::image::Image;
 use super::machine::Machine;
 use super::nature::{self, NotAModule};
 use super::record::Module;
+use super::version_resource::VersionResource;
+use crate::model::abi::AbiFamily;
+use crate::model::python::PythonTag;
 
 /// The facts of one PE file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub struct Facts {
     pub dll_name: Option<String>,
     /// Its `RT_MANIFEST` resources.
     pub manifests: Vec<Manifest>,
+    /// What it says of its version.
+    pub version: Option<VersionResource>,
     /// The exported symbols that are named like an Apache module.
     pub modules: Vec<Module>,
 }
@@ -71,18 +76,44 @@ pub struct Manifest {
 impl Facts {
     /// Reads the facts of a Windows DLL; for anything else, says what it is instead.
     pub fn read(bytes: &[u8]) -> Result<Self, NotAModule> {
-        nature::expect_pe(bytes)?;
-        let magic = object::read::pe::optional_header_magic(bytes);
-        let magic = magic.map_err(|error| nature::damaged_header(bytes, error))?;
-        let facts = match magic {
-            pe::IMAGE_NT_OPTIONAL_HDR32_MAGIC => read_image::<pe::ImageNtHeaders32>(bytes),
-            pe::IMAGE_NT_OPTIONAL_HDR64_MAGIC => read_image::<pe::ImageNtHeaders64>(bytes),
-            other => Err(NotAModule::Damaged(format!("its header has the magic {other:#x}"))),
-        }?;
+        let facts = Self::of_binary(bytes)?;
         if !facts.is_dll && facts.modules.is_empty() {
             return Err(NotAModule::Program);
         }
         Ok(facts)
+    }
+
+    /// Reads the facts of a Windows binary, be it a DLL or a program.
+    pub fn of_binary(bytes: &[u8]) -> Result<Self, NotAModule> {
+        nature::expect_pe(bytes)?;
+        let magic = object::read::pe::optional_header_magic(bytes);
+        let magic = magic.map_err(|error| nature::damaged_header(bytes, error))?;
+        match magic {
+            pe::IMAGE_NT_OPTIONAL_HDR32_MAGIC => read_image::<pe::ImageNtHeaders32>(bytes),
+            pe::IMAGE_NT_OPTIONAL_HDR64_MAGIC => read_image::<pe::ImageNtHeaders64>(bytes),
+            other => Err(NotAModule::Damaged(format!("its header has the magic {other:#x}"))),
+        }
+    }
+
+    /// The Pythons whose release DLLs it imports.
+    #[must_use]
+    pub fn pythons(&self) -> Vec<PythonTag> {
+        self.of_imports(PythonTag::of_dll)
+    }
+
+    /// The families whose C runtimes it imports.
+    #[must_use]
+    pub fn runtimes(&self) -> Vec<AbiFamily> {
+        self.of_imports(AbiFamily::of_runtime_dll)
+    }
+
+    /// What the names of the DLLs that it imports stand for, each once, sorted.
+    fn of_imports<T: Ord>(&self, read: fn(&str) -> Option<T>) -> Vec<T> {
+        let mut found: Vec<_> =
+            self.imports.iter().filter_map(|import| read(&import.dll)).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     /// The imports from the DLL of this name, whatever its case.
@@ -123,6 +154,7 @@ fn read_image<Pe: ImageNtHeaders>(bytes: &[u8]) -> Result<Facts, NotAModule> {
         export_ordinals: exports.ordinals,
         dll_name: exports.dll_name,
         manifests: image.manifests(),
+        version: image.version(),
         modules,
     })
 }

@@ -14,13 +14,15 @@ use super::facts::{Export, ImportedDll, Manifest};
 use super::machine::Machine;
 use super::nature::{NotAModule, damaged, damaged_header};
 use super::record::{Module, ModuleRecord};
+use super::version_resource::VersionResource;
 
 /// Together more names than any real DLL has: `python313.dll` exports under 2,000.
 const MOST_NAMES: usize = 1 << 17;
 const LONGEST_NAME: usize = 4096;
 const MOST_NAME_BYTES: usize = 16 << 20;
-const MOST_MANIFESTS: usize = 8;
-const LONGEST_MANIFEST: u32 = 64 << 10;
+/// Of one kind.
+const MOST_RESOURCES: usize = 8;
+const LONGEST_RESOURCE: u32 = 64 << 10;
 /// Windows itself loads no more.
 const MOST_SECTIONS: usize = 96;
 const MOST_MODULES: usize = 16;
@@ -169,39 +171,46 @@ impl<'data, Pe: ImageNtHeaders> Image<'data, Pe> {
             .collect()
     }
 
-    /// The manifests among the resources. A damaged tree has none: the loader would find none.
+    /// The manifests among the resources.
     pub(super) fn manifests(&self) -> Vec<Manifest> {
-        self.read_manifests().unwrap_or_default()
+        let manifests = self.resources(pe::RT_MANIFEST).into_iter();
+        manifests.map(|(id, data)| Manifest { id, text: decode(data) }).collect()
     }
 
-    fn read_manifests(&self) -> Option<Vec<Manifest>> {
+    /// What is said of the version.
+    pub(super) fn version(&self) -> Option<VersionResource> {
+        let versions = self.resources(pe::RT_VERSION);
+        versions.into_iter().find_map(|(_, data)| VersionResource::read(data))
+    }
+
+    /// The resources of a kind, with their ids. A damaged tree has none: the loader would find none.
+    fn resources(&self, kind: u16) -> Vec<(u16, &'data [u8])> {
+        self.read_resources(kind).unwrap_or_default()
+    }
+
+    fn read_resources(&self, kind: u16) -> Option<Vec<(u16, &'data [u8])>> {
         let tree = self.directories.resource_directory(self.bytes, &self.sections).ok()??;
         let kinds = tree.root().ok()?;
-        let kind =
-            kinds.entries.iter().find(|kind| kind.name_or_id().id() == Some(pe::RT_MANIFEST))?;
+        let kind = kinds.entries.iter().find(|entry| entry.name_or_id().id() == Some(kind))?;
         let ids = kind.data(tree).ok()?.table()?;
-        let manifest = |entry: &pe::ImageResourceDirectoryEntry| {
+        let resource = |entry: &pe::ImageResourceDirectoryEntry| {
             let languages = entry.data(tree).ok()?.table()?;
-            Some(Manifest {
-                id: entry.name_or_id().id()?,
-                text: self.first_text(tree, &languages)?,
-            })
+            Some((entry.name_or_id().id()?, self.first_language(tree, &languages)?))
         };
-        Some(ids.entries.iter().take(MOST_MANIFESTS).filter_map(manifest).collect())
+        Some(ids.entries.iter().take(MOST_RESOURCES).filter_map(resource).collect())
     }
 
-    fn first_text(
+    fn first_language(
         &self,
         tree: ResourceDirectory<'data>,
         languages: &ResourceDirectoryTable<'data>,
-    ) -> Option<String> {
+    ) -> Option<&'data [u8]> {
         let ResourceDirectoryEntryData::Data(entry) = languages.entries.first()?.data(tree).ok()?
         else {
             return None;
         };
-        let size = entry.size.get(LE).min(LONGEST_MANIFEST) as usize;
-        let data = self.data_at(entry.offset_to_data.get(LE))?.get(..size)?;
-        Some(decode(data))
+        let size = entry.size.get(LE).min(LONGEST_RESOURCE) as usize;
+        self.data_at(entry.offset_to_data.get(LE))?.get(..size)
     }
 
     fn data_at(&self, address: u32) -> Option<&'data [u8]> {

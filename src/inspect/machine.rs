@@ -29,6 +29,16 @@ impl Machine {
         }
     }
 
+    /// The architecture whose modules it runs, if there are such.
+    #[must_use]
+    pub fn arch(self) -> Option<Arch> {
+        match self {
+            Self::I386 => Some(Arch::Win32),
+            Self::X64 => Some(Arch::Win64),
+            Self::Arm64 | Self::Other(_) => None,
+        }
+    }
+
     /// Whether programs for it are PE32+ images.
     #[must_use]
     pub fn is_64(self) -> bool {

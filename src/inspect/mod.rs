@@ -10,6 +10,7 @@ mod machine;
 mod nature;
 mod reality;
 mod record;
+mod version_resource;
 
 #[cfg(test)]
 #[path = "../../tests/made/pe.rs"]
@@ -30,6 +31,7 @@ pub use facts::{Export, Facts, ImportedDll, Manifest};
 pub use machine::Machine;
 pub use nature::NotAModule;
 pub use record::{Module, ModuleRecord, SERIES, Series};
+pub use version_resource::VersionResource;
 
 /// What an inspection found.
 #[derive(Clone, Debug)]

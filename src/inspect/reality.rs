@@ -2,7 +2,6 @@
 
 use crate::model::abi::AbiFamily;
 use crate::model::inspection::Reality;
-use crate::model::python::PythonTag;
 
 use super::expectation::Expectation;
 use super::facts::Facts;
@@ -15,8 +14,8 @@ pub(super) fn really(facts: &Facts, expected: &Expectation) -> Reality {
     Reality {
         module: module.map(|module| module.symbol.clone()),
         machine: facts.machine.to_string(),
-        python: single(pythons(facts)),
-        abi: single(runtimes(facts)),
+        python: single(facts.pythons()),
+        abi: single(facts.runtimes()),
         apache_series: record.and_then(|record| record.series()).map(|s| s.name.to_owned()),
         apache_releases: record.and_then(|record| record.releases()),
         module_magic: record.map(|ModuleRecord { major, minor, .. }| format!("{major}:{minor}")),
@@ -32,30 +31,6 @@ pub(super) fn module<'a>(facts: &'a Facts, expected: &Expectation) -> Option<&'a
 /// The record of that module.
 pub(super) fn record(facts: &Facts, expected: &Expectation) -> Option<ModuleRecord> {
     module(facts, expected)?.record
-}
-
-/// The Pythons whose release DLLs the file imports.
-pub(super) fn pythons(facts: &Facts) -> Vec<PythonTag> {
-    let mut pythons: Vec<_> =
-        facts.imports.iter().filter_map(|import| python_of_dll(&import.dll)).collect();
-    pythons.sort_unstable();
-    pythons.dedup();
-    pythons
-}
-
-/// The Python that the DLL of this name is: `python313.dll`, `python313t.dll`.
-pub(super) fn python_of_dll(dll: &str) -> Option<PythonTag> {
-    let dll = dll.to_ascii_lowercase();
-    PythonTag::from_digits(dll.strip_prefix("python")?.strip_suffix(".dll")?)
-}
-
-/// The families whose C runtimes the file imports.
-pub(super) fn runtimes(facts: &Facts) -> Vec<AbiFamily> {
-    let mut families: Vec<_> =
-        facts.imports.iter().filter_map(|import| AbiFamily::of_runtime_dll(&import.dll)).collect();
-    families.sort_unstable();
-    families.dedup();
-    families
 }
 
 fn single<T>(mut all: Vec<T>) -> Option<T> {

@@ -394,3 +394,19 @@ fn absurd_tables_cost_neither_memory_nor_time() {
     let error = Facts::read(&bytes).unwrap_err();
     assert!(error.to_string().contains("more names than any real DLL has"), "{error}");
 }
+
+#[test]
+fn a_program_and_a_library_say_their_version_and_a_library_its_magic() {
+    let library = Made::binary(&["KERNEL32.dll", "VCRUNTIME140.dll"], &["core_module"]);
+    let library = library.version([2, 4, 66, 0], "Apache Software Foundation");
+    let facts = Facts::of_binary(&library.clone().vc90_manifest(2, "x86").bytes()).unwrap();
+    let version = facts.version.unwrap();
+    assert_eq!(version.numbers, [2, 4, 66, 0]);
+    assert_eq!(version.company.as_deref(), Some("Apache Software Foundation"));
+    assert_eq!((facts.manifests.len(), facts.manifests[0].id), (1, 2));
+    assert_eq!(facts.modules[0].record.unwrap().minor, 134);
+    assert_eq!(facts.linker, (14, 44));
+    let program = Made { dll: false, exports: Vec::new(), ..library };
+    assert_eq!(Facts::read(&program.bytes()).unwrap_err(), NotAModule::Program);
+    assert!(!Facts::of_binary(&program.bytes()).unwrap().is_dll);
+}

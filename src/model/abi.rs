@@ -67,6 +67,31 @@ impl AbiFamily {
         (number >= 14).then_some(Self::Vc14)
     }
 
+    /// The label of the compiler, as Apache Lounge spells it, whose linker has this version: of 14.44
+    /// `VS17`. Within the last family alone does it tell more than the family.
+    #[must_use]
+    pub fn compiler(self, linker: (u8, u8)) -> &'static str {
+        match (self, linker) {
+            (Self::Vc14, (14, 10..=19)) => "VC15",
+            (Self::Vc14, (14, 20..=29)) => "VS16",
+            (Self::Vc14, (14, 30..=49)) => "VS17",
+            (Self::Vc14, (14, 50..)) => "VS18",
+            (family, _) => family.as_str(),
+        }
+    }
+
+    /// The redistributable of Microsoft's that installs its C runtime.
+    #[must_use]
+    pub fn redistributable(self) -> &'static str {
+        match self {
+            Self::Vc9 => "Visual C++ 2008 SP1 Redistributable",
+            Self::Vc10 => "Visual C++ 2010 SP1 Redistributable",
+            Self::Vc11 => "Visual C++ 2012 Update 4 Redistributable",
+            Self::Vc12 => "Visual C++ 2013 Redistributable",
+            Self::Vc14 => "the newest Visual C++ v14 Redistributable (2015 to 2026)",
+        }
+    }
+
     /// The family whose C runtime the DLL of this name is, if it is one. Case does not matter.
     ///
     /// `VCRUNTIME140*.dll`, `ucrtbase.dll` and `api-ms-win-crt-*` are all of the last family.
@@ -119,5 +144,15 @@ mod tests {
         );
         assert_eq!(["VC14", "VC15", "VS16", "VS18"].map(of), [Some(AbiFamily::Vc14); 4]);
         assert_eq!(["VC13", "VS9", "gcc", "VS", ""].map(of), [None; 5]);
+    }
+
+    #[test]
+    fn a_linker_tells_its_compiler() {
+        let of = |minor| AbiFamily::Vc14.compiler((14, minor));
+        assert_eq!(
+            [0, 16, 29, 36, 44, 50].map(of),
+            ["VC14", "VC15", "VS16", "VS17", "VS17", "VS18"]
+        );
+        assert_eq!(AbiFamily::Vc9.compiler((9, 0)), "VC9");
     }
 }

@@ -31,6 +31,16 @@ impl Arch {
         }
     }
 
+    /// The architecture of this machine number in a PE header, if modules are built for it.
+    #[must_use]
+    pub fn from_pe(number: u16) -> Option<Self> {
+        match number {
+            0x014c => Some(Self::Win32),
+            0x8664 => Some(Self::Win64),
+            _ => None,
+        }
+    }
+
     /// The other name of the same thing: `32 bit` or `64 bit`.
     #[must_use]
     pub fn bits(self) -> &'static str {

@@ -11,6 +11,7 @@ pub mod fetched;
 pub mod finding;
 pub mod harmless;
 pub mod inspection;
+pub mod installation;
 pub mod installed;
 pub mod job;
 pub mod manifest;

@@ -67,6 +67,14 @@ impl PythonTag {
         Some(Self { major: major.parse().ok()?, minor: minor.parse().ok()?, free_threaded })
     }
 
+    /// The Python that the DLL of this name is: `python313.dll`, `python313t.dll`, but not `python3.dll`,
+    /// which only passes on. Case does not matter.
+    #[must_use]
+    pub fn of_dll(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase();
+        Self::from_digits(name.strip_prefix("python")?.strip_suffix(".dll")?)
+    }
+
     fn suffix(self) -> &'static str {
         if self.free_threaded { "t" } else { "" }
     }
@@ -137,6 +145,14 @@ mod tests {
             assert_eq!(PythonTag::from_digits(&file[2..]), Some(tag));
         }
         assert_eq!(PythonTag::new(3, 9).dll(), "python39.dll");
+        assert_eq!(
+            PythonTag::of_dll("Python313T.DLL"),
+            Some(PythonTag::new(3, 13).free_threaded())
+        );
+        assert_eq!(
+            ["python3.dll", "python313_d.dll", "python.dll"].map(PythonTag::of_dll),
+            [None; 3]
+        );
         for bad in ["", "3", "3.", "x.y", "3.13tt", "-1.2"] {
             assert!(bad.parse::<PythonTag>().is_err(), "{bad}");
         }

@@ -90,7 +90,7 @@ impl Installation {
     /// The Python in a folder: that of its `pythonXY.dll`.
     pub fn python(folder: &Utf8Path, origin: &str) -> Result<Self, RunningError> {
         let names = if files::is_dir(folder) { files::names(folder)? } else { Vec::new() };
-        let dll = names.iter().find_map(|name| Some((name, tag_of_dll(name)?)));
+        let dll = names.iter().find_map(|name| Some((name, PythonTag::of_dll(name)?)));
         let Some((name, tag)) = dll else {
             let (path, looked_for) = (folder.to_owned(), "pythonXY.dll");
             return Err(RunningError::Missing { path, what: "Python", looked_for });
@@ -185,22 +185,13 @@ impl Installations {
     }
 }
 
-/// `python313.dll`, `python313t.dll`, but not `python3.dll`, which only passes on.
-fn tag_of_dll(name: &str) -> Option<PythonTag> {
-    let name = name.to_ascii_lowercase();
-    PythonTag::from_digits(name.strip_prefix("python")?.strip_suffix(".dll")?)
-}
-
 /// The machine in a PE header: bytes 4 and 5 after the place that byte 60 names.
 fn arch_of(binary: &Utf8Path) -> Result<Arch, RunningError> {
     let head = files::head(binary, 4096)?;
     let at = head.get(60..64).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
     let machine = at.and_then(|at| head.get(at as usize + 4..)?.first_chunk().copied());
-    match machine.map(u16::from_le_bytes) {
-        Some(0x014c) => Ok(Arch::Win32),
-        Some(0x8664) => Ok(Arch::Win64),
-        _ => Err(RunningError::OtherMachine { path: binary.to_owned() }),
-    }
+    let arch = machine.map(u16::from_le_bytes).and_then(Arch::from_pe);
+    arch.ok_or_else(|| RunningError::OtherMachine { path: binary.to_owned() })
 }
 
 fn said_version(folder: &Utf8Path) -> Option<Version> {

@@ -14,6 +14,11 @@ pub(crate) struct Made {
     pub(crate) exports: Vec<String>,
     pub(crate) magic: (u32, u32, u32),
     pub(crate) manifest: Option<(u16, String)>,
+    /// The four numbers and the company of its version resource.
+    pub(crate) version: Option<([u16; 4], String)>,
+    pub(crate) linker: (u8, u8),
+    /// Bytes that no table leads to.
+    pub(crate) more: Vec<u8>,
 }
 
 pub(crate) const AP24: (u32, u32, u32) = (20_120_211, 134, 0x4150_3234);
@@ -41,6 +46,9 @@ impl Made {
             exports: vec!["PyInit_mod_wsgi".to_owned(), "wsgi_module".to_owned()],
             magic: AP24,
             manifest: None,
+            version: None,
+            linker: (14, 44),
+            more: Vec::new(),
         }
     }
 
@@ -80,6 +88,22 @@ impl Made {
         self
     }
 
+    /// A binary with these imports, which exports an Apache module of this name or nothing.
+    pub(crate) fn binary(imports: &[&str], exports: &[&str]) -> Self {
+        let import = |dll: &&str| ((*dll).to_owned(), vec!["a_name".to_owned()]);
+        Self {
+            imports: imports.iter().map(import).collect(),
+            exports: exports.iter().map(|&name| name.to_owned()).collect(),
+            ..Self::module("")
+        }
+    }
+
+    /// The same with a version resource.
+    pub(crate) fn version(mut self, numbers: [u16; 4], company: &str) -> Self {
+        self.version = Some((numbers, company.to_owned()));
+        self
+    }
+
     fn is_64(&self) -> bool {
         self.machine != pe::IMAGE_FILE_MACHINE_I386
     }
@@ -90,10 +114,11 @@ impl Made {
         let mut writer = Writer::new(self.is_64(), 0x1000, 0x200, &mut bytes);
         writer.reserve_dos_header_and_stub();
         writer.reserve_nt_headers(pe::IMAGE_NUMBEROF_DIRECTORY_ENTRIES);
-        writer.reserve_section_headers(4 + u16::from(self.manifest.is_some()));
+        let resources = self.resources();
+        writer.reserve_section_headers(4 + u16::from(!resources.is_empty()));
         let mut sections: Vec<(SectionRange, Vec<u8>)> = Vec::new();
 
-        let record = self.record();
+        let record = [self.record(), self.more.clone()].concat();
         let at = writer.virtual_len();
         sections.push((writer.reserve_data_section(len(&record), len(&record)), record));
         let exports = self.export_table(writer.virtual_len(), at);
@@ -107,8 +132,8 @@ impl Made {
             writer.set_data_directory(pe::IMAGE_DIRECTORY_ENTRY_DELAY_IMPORT, delayed_at, size);
         }
         sections.push((writer.reserve_rdata_section(len(&delayed)), delayed));
-        if let Some((id, xml)) = &self.manifest {
-            let resources = resource_tree(*id, xml, writer.virtual_len());
+        if !resources.is_empty() {
+            let resources = resource_tree(&resources, writer.virtual_len());
             sections.push((writer.reserve_rsrc_section(len(&resources)), resources));
         }
 
@@ -122,6 +147,15 @@ impl Made {
         drop(writer);
         bytes.resize(whole.expect("sections") as usize, 0);
         bytes
+    }
+
+    /// The kind, the id and the data of each resource.
+    fn resources(&self) -> Vec<(u32, u32, Vec<u8>)> {
+        let version = self.version.iter();
+        let version = version.map(|(numbers, company)| (16, 1, version_info(*numbers, company)));
+        let manifest = self.manifest.iter();
+        let manifest = manifest.map(|(id, xml)| (24, u32::from(*id), xml.clone().into_bytes()));
+        version.chain(manifest).collect()
     }
 
     /// `struct module_struct`.
@@ -162,8 +196,8 @@ impl Made {
             machine: self.machine,
             time_date_stamp: 0,
             characteristics: pe::IMAGE_FILE_EXECUTABLE_IMAGE | dll,
-            major_linker_version: 14,
-            minor_linker_version: 44,
+            major_linker_version: self.linker.0,
+            minor_linker_version: self.linker.1,
             address_of_entry_point: 0,
             image_base: 0x1000_0000,
             major_operating_system_version: 6,
@@ -218,16 +252,42 @@ fn import_table(imports: &[(String, Vec<String>)], at: u32, is_64: bool, delayed
     [descriptors, thunks, names].concat()
 }
 
-/// Type 24, then the id, then the language, then the data.
-fn resource_tree(id: u16, xml: &str, at: u32) -> Vec<u8> {
+/// All kinds, then for each the id, the language and the place of the data, then the data.
+fn resource_tree(resources: &[(u32, u32, Vec<u8>)], at: u32) -> Vec<u8> {
     const SUBTREE: u32 = 1 << 31;
+    const BRANCH: u32 = 24 + 24 + 16;
+    let trunk = 16 + 8 * len(resources);
     let directory = |name: u32, to: u32| words(&[0, 0, 0, 1 << 16, name, to]);
-    let mut tree = directory(24, SUBTREE + 24);
-    tree.extend(directory(id.into(), SUBTREE + 48));
-    tree.extend(directory(1033, 72));
-    tree.extend(words(&[at + 88, len(xml.as_bytes()), 0, 0]));
-    tree.extend(xml.bytes());
+    let mut tree = words(&[0, 0, 0, len(resources) << 16]);
+    let places = (0..).map(|number| trunk + BRANCH * number);
+    for ((kind, _, _), place) in resources.iter().zip(places.clone()) {
+        tree.extend(words(&[*kind, SUBTREE + place]));
+    }
+    let mut data_at = at + trunk + BRANCH * len(resources);
+    for ((_, id, data), place) in resources.iter().zip(places) {
+        tree.extend(directory(*id, SUBTREE + place + 24));
+        tree.extend(directory(1033, place + 48));
+        tree.extend(words(&[data_at, len(data), 0, 0]));
+        data_at += len(data);
+    }
+    tree.extend(resources.iter().flat_map(|(_, _, data)| data));
     tree
+}
+
+/// `VS_VERSIONINFO` with one text.
+pub(crate) fn version_info(numbers: [u16; 4], company: &str) -> Vec<u8> {
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let mut info = [92_u16, 52, 0].map(u16::to_le_bytes).concat();
+    info.extend(utf16("VS_VERSION_INFO\0"));
+    info.resize(40, 0);
+    let [first, second, third, fourth] = numbers.map(u32::from);
+    info.extend(words(&[0xfeef_04bd, 0x10000, first << 16 | second, third << 16 | fourth]));
+    info.resize(info.len() + 36, 0);
+    info.extend(utf16("\0\0\0CompanyName\0"));
+    info.resize(info.len().next_multiple_of(4), 0);
+    info.extend(utf16(company));
+    info.extend([0, 0]);
+    info
 }
 
 fn words(words: &[u32]) -> Vec<u8> {

@@ -1,7 +1,6 @@
 //! `apache-abi`: rule 3 of the document, the Apache of the folder from the same compiler family.
 
 use super::{Check, Context, Expectation, Facts, Finding, hinted, misnamed};
-use crate::inspect::reality;
 use crate::model::abi::AbiFamily;
 use crate::model::arch::Arch;
 use crate::model::cell::ApacheLabel;
@@ -14,7 +13,7 @@ pub(super) static CHECK: Check = Check::new(
 
 fn check(facts: &Facts, expected: &Expectation, context: &Context) -> Vec<Finding> {
     let Some(apache) = &expected.apache else { return Vec::new() };
-    let [is] = reality::runtimes(facts)[..] else { return Vec::new() };
+    let [is] = facts.runtimes()[..] else { return Vec::new() };
     let theirs = AbiFamily::of_compiler(&apache.compiler).filter(|theirs| *theirs != is);
     // A file whose own name is wrong is told so by `c-runtime`.
     let Some(theirs) = theirs.filter(|_| expected.abi.is_none_or(|named| named == is)) else {

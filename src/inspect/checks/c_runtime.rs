@@ -3,7 +3,6 @@
 
 use super::{Check, Context, Expectation, Facts, Finding, hinted, misnamed};
 use crate::inspect::expectation::family_of;
-use crate::inspect::reality;
 use crate::model::abi::AbiFamily;
 
 pub(super) static CHECK: Check =
@@ -14,7 +13,7 @@ fn check(facts: &Facts, expected: &Expectation, _: &Context) -> Vec<Finding> {
     if !foreign.is_empty() {
         return foreign;
     }
-    match reality::runtimes(facts).as_slice() {
+    match facts.runtimes().as_slice() {
         [] => vec![no_runtime()],
         [is] => wrong_family(*is, facts, expected).into_iter().collect(),
         several => vec![mixed(several)],
@@ -37,6 +36,7 @@ fn foreign(dll: &str) -> Option<Finding> {
     unknown.then(|| CHECK.error(format!("imports {dll}, the C runtime of no supported compiler")))
 }
 
+/// Whether the DLL of this name, in small letters, is the C runtime of a compiler with a number of its own.
 fn is_msvcr(name: &str) -> bool {
     let number = name.strip_prefix("msvcr").or_else(|| name.strip_prefix("msvcp"));
     number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
@@ -60,7 +60,7 @@ fn wrong_family(is: AbiFamily, facts: &Facts, expected: &Expectation) -> Option<
             format!("named for {named} ({named_runtime}) but its C runtime is {runtime} ({is})");
         return (is != named).then(|| misnamed(CHECK.error(message), facts, expected));
     }
-    let [python] = reality::pythons(facts)[..] else { return None };
+    let [python] = facts.pythons()[..] else { return None };
     let family = family_of(python);
     let message = format!(
         "imports {}, which is built with {family}, but its C runtime is {} ({is})",

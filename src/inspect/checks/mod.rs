@@ -54,6 +54,12 @@ pub fn list() -> impl Iterator<Item = CheckInfo> {
     CHECKS.iter().map(|check| check.info)
 }
 
+/// Whether the DLL of this name comes with Windows itself.
+#[must_use]
+pub fn is_windows_dll(name: &str) -> bool {
+    unknown_dll::is_windows(&name.to_ascii_lowercase())
+}
+
 /// What all checks object to, worst first.
 pub(super) fn run(facts: &Facts, expected: &Expectation, context: &Context) -> Vec<Finding> {
     let mut findings: Vec<_> =

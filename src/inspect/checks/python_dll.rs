@@ -1,7 +1,6 @@
 //! `python-dll`: the module works with the one Python whose DLL it imports.
 
 use super::{Check, Context, Expectation, Facts, Finding, hinted, misnamed};
-use crate::inspect::reality;
 
 pub(super) static CHECK: Check =
     Check::new("python-dll", "exactly one pythonXY.dll is imported, and the name's", check);
@@ -11,7 +10,7 @@ fn check(facts: &Facts, expected: &Expectation, _: &Context) -> Vec<Finding> {
         let message = format!("imports {debug}, which only debug builds of Python have");
         return vec![hinted(CHECK.error(message), "build with NDEBUG and without _DEBUG")];
     }
-    match (reality::pythons(facts).as_slice(), expected.python) {
+    match (facts.pythons().as_slice(), expected.python) {
         ([], _) => vec![no_python(facts)],
         ([is], Some(named)) if *is != named => {
             let (named_dll, is_dll) = (named.dll(), is.dll());

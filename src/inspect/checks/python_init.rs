@@ -1,7 +1,6 @@
 //! `python-init`: from 4.5.8 on the module is a Python extension too. Apache does not need that.
 
 use super::{Check, Context, Expectation, Facts, Finding};
-use crate::inspect::reality;
 
 pub(super) static CHECK: Check = Check::new(
     "python-init",
@@ -10,7 +9,7 @@ pub(super) static CHECK: Check = Check::new(
 );
 
 fn check(facts: &Facts, expected: &Expectation, _: &Context) -> Vec<Finding> {
-    let [python] = reality::pythons(facts)[..] else { return Vec::new() };
+    let [python] = facts.pythons()[..] else { return Vec::new() };
     let init = match python.major {
         2 => format!("init{}", expected.module),
         _ => format!("PyInit_{}", expected.module),

@@ -2,8 +2,8 @@
 //! word about which.
 
 use super::{Check, Context, Expectation, Facts, Finding, hinted};
-use crate::inspect::reality;
 use crate::model::abi::AbiFamily;
+use crate::model::python::PythonTag;
 
 pub(super) static CHECK: Check = Check::new(
     "unknown-dll",
@@ -84,7 +84,8 @@ fn judge(dll: &str) -> Option<Finding> {
     })
 }
 
-fn is_windows(name: &str) -> bool {
+/// Whether the DLL of this name, in small letters, comes with Windows itself.
+pub(super) fn is_windows(name: &str) -> bool {
     let stem = name.strip_suffix(".dll").or_else(|| name.strip_suffix(".drv")).unwrap_or(name);
     stem.starts_with("api-ms-win-") || stem.starts_with("ext-ms-") || WINDOWS.contains(&stem)
 }
@@ -93,7 +94,7 @@ fn is_windows(name: &str) -> bool {
 fn is_checked_elsewhere(name: &str) -> bool {
     let families = ["python3.", "python3t.", "libhttpd", "httpd", "libapr", "apr", "apache"];
     let runtimes = ["msvcr", "msvcp", "ucrtbase", "vcruntime"];
-    reality::python_of_dll(name).is_some()
+    PythonTag::of_dll(name).is_some()
         || AbiFamily::of_runtime_dll(name).is_some()
         || families.iter().chain(&runtimes).any(|start| name.starts_with(start))
         || name.starts_with("python") && name.ends_with("_d.dll")

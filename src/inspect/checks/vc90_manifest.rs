@@ -2,7 +2,7 @@
 //! all; without one Apache dies at start.
 
 use super::{Check, Context, Expectation, Facts, Finding, hinted};
-use crate::inspect::{Machine, reality};
+use crate::inspect::Machine;
 use crate::model::abi::AbiFamily;
 
 pub(super) static CHECK: Check = Check::new(
@@ -16,7 +16,7 @@ const HINT: &str = "without it Windows does not find msvcr90.dll and Apache dies
                     it with mt -manifest FILE.manifest -outputresource:FILE.so;2";
 
 fn check(facts: &Facts, _: &Expectation, _: &Context) -> Vec<Finding> {
-    if !reality::runtimes(facts).contains(&AbiFamily::Vc9) {
+    if !facts.runtimes().contains(&AbiFamily::Vc9) {
         return Vec::new();
     }
     let naming = |id: Option<u16>| {
