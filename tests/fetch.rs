@@ -20,17 +20,17 @@ const MODULE: &str = "mod_wsgi-py313-VC14.so";
 const ZIP: &str = "mod_wsgi-windows-6.1.1-Apache24-win64-VS17.zip";
 
 /// A release of three cells that are supported and one that is not.
-static RELEASE: LazyLock<Site> = LazyLock::new(|| {
+pub(crate) static RELEASE: LazyLock<Site> = LazyLock::new(|| {
     let site = Site::new();
     source::quick(&site.folder.join("src"), "6.1.1");
     let only =
-        ["--only", "Apache24-win64-VS1[78]/py313-*", "--only", "Apache24-win64-VS17/py312-*"];
+        ["--only", "Apache24-win64-VS1[78]/py313-*", "--only", "Apache24-win64-VS17/py314-*"];
     site.run(&[&["release", "--source", "src", "--no-smoke"][..], &only].concat()).ended(0);
     site
 });
 
 /// The folder of the release.
-fn released() -> Utf8PathBuf {
+pub(crate) fn released() -> Utf8PathBuf {
     RELEASE.folder.join("dist/mod_wsgi-6.1.1")
 }
 
@@ -483,6 +483,7 @@ fn a_cell_that_cannot_be_had_is_said_why() {
     }
     let not_built = cells.iter().find(|cell| cell["not_built"].is_string()).expect("one");
     refused(not_built["id"].as_str().expect("an id"), &["was not built for mod_wsgi 6.1.1: "]);
-    desk.fetch(&["--from", from.as_str()]).refused(2, &["hint: name a cell"]);
+    desk.fetch(&["--from", from.as_str()])
+        .refused(2, &["there is no Apache to choose", "or a cell"]);
     desk.fetch(&[CELL]).refused(2, &["--from"]);
 }

@@ -19,6 +19,7 @@ mod github_description;
 mod github_faults;
 mod hostile;
 mod inspect;
+mod install;
 mod kit;
 mod made;
 mod page;

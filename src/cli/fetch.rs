@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use super::listing::Format;
 use super::show;
 use super::source::{self, SourceArgs};
-use super::wanted::WantedArgs;
+use super::wanted::{Here, WantedArgs};
 use super::{Failure, verify};
 use crate::download::fetch::{fetch, fetch_all};
 use crate::download::source::{Origin, Source, Terms};
@@ -30,10 +30,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR", default_value = ".")]
     to: Utf8PathBuf,
     /// Take every archive of the release, and its manifest
-    #[arg(long, conflicts_with = "cells")]
+    #[arg(long, conflicts_with_all = ["cells", "apache", "python"])]
     all: bool,
     /// Download no module: say whether files that are here are those of the release
-    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["all", "cells", "dry_run"])]
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["all", "cells", "apache", "python", "dry_run"])]
     verify: Vec<Utf8PathBuf>,
     /// Say what would be downloaded, and download the manifest alone
     #[arg(long)]
@@ -64,8 +64,13 @@ type Done = (String, Result<(), Failure>);
 
 fn work(args: Args, stop: &CancellationToken, events: &Events) -> Result<Done, Failure> {
     let Args { cells, wanted, to, all, verify: compared, dry_run, format, source } = args;
+    let mut here = Here::default();
     if !all && compared.is_empty() {
-        WantedArgs::look(&cells)?;
+        // What is not there is said before anything is downloaded.
+        here = if cells.is_empty() { wanted.found(events)? } else { wanted.named()? };
+        if cells.is_empty() {
+            here.both()?;
+        }
     }
     let (origin, terms) = source.terms(stop)?;
     let source = open(&origin, &terms, events)?;
@@ -75,7 +80,7 @@ fn work(args: Args, stop: &CancellationToken, events: &Events) -> Result<Done, F
     let fetched = if all {
         fetch_all(&source, &to, dry_run, events)
     } else {
-        let choices = wanted.choose(source.manifest(), &cells)?;
+        let choices = wanted.choose(source.manifest(), &cells, &here, events)?;
         fetch(&source, &choices, &to, dry_run, events)
     };
     let fetched = fetched.map_err(source::blame)?;

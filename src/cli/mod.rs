@@ -10,6 +10,7 @@ mod blame;
 mod cache;
 mod fetch;
 mod inspect;
+mod install;
 mod listing;
 mod page;
 mod place;
@@ -26,6 +27,7 @@ mod site;
 mod smoke;
 mod source;
 mod toolsets;
+mod uninstall;
 mod verify;
 mod wanted;
 mod worker;
@@ -58,6 +60,8 @@ enum Command {
     Verify(verify::Args),
     Page(page::Args),
     Fetch(Box<fetch::Args>),
+    Install(Box<install::Args>),
+    Uninstall(uninstall::Args),
     Smoke(smoke::Args),
     Report(report::Args),
     Cache(cache::Args),
@@ -114,6 +118,8 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(args),
         Command::Page(args) => page::run(args),
         Command::Fetch(args) => fetch::run(*args),
+        Command::Install(args) => install::run(*args),
+        Command::Uninstall(args) => uninstall::run(args),
         Command::Smoke(args) => smoke::run(args),
         Command::Report(args) => report::run(args),
         Command::Cache(args) => cache::run(args),

@@ -33,12 +33,23 @@ pub(super) struct SourceArgs {
     /// GitHub's API; without it `GITHUB_API_URL`, then that of `GH_HOST`, then GitHub's own
     #[arg(long, value_name = "URL")]
     api_url: Option<String>,
-    /// Where downloads are kept until they are whole; without it a folder of the user's own
+    /// Where downloads are kept until they are whole, and what else can be had again; without it a
+    /// folder of the user's own
     #[arg(long, value_name = "DIR", env = "MODFARM_CACHE")]
     cache: Option<Utf8PathBuf>,
 }
 
 impl SourceArgs {
+    /// Where what can be had again is kept.
+    fn cache(&self) -> Utf8PathBuf {
+        self.cache.clone().unwrap_or_else(own_cache)
+    }
+
+    /// Where Wine's prefixes are kept.
+    pub(super) fn prefixes(&self) -> Utf8PathBuf {
+        self.cache().join("wine")
+    }
+
     /// Where, and how.
     pub(super) fn terms(self, stop: &CancellationToken) -> Result<(Origin, Terms), Failure> {
         // Not by clap, whose own error would repeat a password that stands in an address.
@@ -50,12 +61,13 @@ impl SourceArgs {
             Err(TokenError::None) => None,
             Err(error) => return Err(Failure::bad_input(error)),
         };
+        let cache = self.cache().join("downloads");
         let terms = Terms {
             version: self.release,
             manifest_sha256: self.manifest_sha256,
             api,
             token,
-            cache: self.cache.unwrap_or_else(own_cache),
+            cache,
             stop: stop.clone(),
         };
         Ok((origin, terms))
@@ -72,7 +84,7 @@ fn own_cache() -> Utf8PathBuf {
         variable("XDG_CACHE_HOME").map(Utf8PathBuf::from).or_else(home)
     };
     let temporary = || Utf8PathBuf::from_path_buf(std::env::temp_dir()).unwrap_or_default();
-    folder.unwrap_or_else(temporary).join("modfarm").join("downloads")
+    folder.unwrap_or_else(temporary).join("modfarm")
 }
 
 /// Whose fault it is that nothing was had.

@@ -5,6 +5,7 @@ use crate::matrix::most_like;
 use crate::model::abi::AbiFamily;
 use crate::model::arch::Arch;
 use crate::model::cell::Verdict;
+use crate::model::installation::{Apache, Python};
 use crate::model::manifest::{BuiltRecord, CellRecord, Manifest};
 use crate::model::python::PythonTag;
 use crate::model::version::Version;
@@ -81,6 +82,24 @@ pub enum ChoiceError {
         /// Why.
         reason: String,
     },
+    /// One is of 32 bit and the other of 64.
+    #[error(
+        "{apache} and {python} do not go together: all parts are of 32 bit or all are of 64 bit\nhint: take a Python for {wanted}, or another Apache; `modfarm doctor` says more"
+    )]
+    Bits {
+        /// The Apache.
+        apache: String,
+        /// The Python.
+        python: String,
+        /// The machine of the Apache.
+        wanted: String,
+    },
+    /// No module is ever built for it.
+    #[error("no module is built for {what}\nhint: modules are for Apache on win32 and win64")]
+    Machine {
+        /// The Apache or the Python.
+        what: String,
+    },
     /// Nothing goes with this Apache and Python.
     #[error(
         "{release} has nothing for an Apache {series} {arch}{built_with} with Python {python}{others}\nhint: `modfarm doctor` says which of the four rules is broken"
@@ -156,6 +175,23 @@ fn permitted<'a>(
 }
 
 impl Pair {
+    /// The facts of an Apache and a Python.
+    pub fn of(apache: &Apache, python: &Python) -> Result<Self, ChoiceError> {
+        let unknown = |what: String| ChoiceError::Machine { what };
+        if apache.build.machine != python.build.machine {
+            let (apache, wanted) = (apache.describe(), apache.build.machine.clone());
+            return Err(ChoiceError::Bits { apache, python: python.describe(), wanted });
+        }
+        let series = apache.series.as_deref().and_then(|series| series.parse().ok());
+        Ok(Self {
+            series: series.ok_or_else(|| unknown(apache.describe()))?,
+            arch: apache.build.arch.ok_or_else(|| unknown(apache.describe()))?,
+            compiler: apache.build.compiler.clone(),
+            family: apache.build.abi,
+            python: python.tag,
+        })
+    }
+
     fn fits(&self, cell: &CellRecord) -> bool {
         let family = AbiFamily::of_compiler(&cell.apache.compiler);
         cell.apache.series == self.series
@@ -169,14 +205,15 @@ impl Pair {
     }
 
     fn explain(&self, cell: &CellRecord) -> String {
-        let (label, family) = (&cell.apache, self.family.map_or("one", AbiFamily::as_str));
+        let label = &cell.apache;
+        let family =
+            self.family.map_or_else(String::new, |family| format!(" of the family {family}"));
         match &self.compiler {
             Some(compiler) => format!(
-                "there is nothing for {compiler} itself; {label} is of the same family, {family}"
+                "{label} is taken: there is nothing for {compiler} itself, and this is the oldest{family}"
             ),
             None => format!(
-                "Apache does not say which compiler of the family {family} it is from; {label} is of the \
-                 oldest, and goes with all of them"
+                "{label} is taken: this Apache does not say its compiler, and this is the oldest{family}"
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! The administrator's side: what is installed, where a release is had from, which file of it is wanted,
+//! The administrator's side: what is installed, where a release is had from, which file of it goes with that,
 //! whether a file is its own, and how it comes into an Apache.
 
 pub mod choose;

@@ -4,6 +4,7 @@
 mod changes;
 mod conf;
 mod configure;
+mod lines;
 mod loaded;
 mod record;
 mod trial;
@@ -23,6 +24,7 @@ use crate::model::installed::{Installed, Kept, ModuleEntry, Record};
 use crate::smoke::{Judgement, NotRun, SmokeError};
 use crate::sys::files::{self, FileError};
 
+pub use lines::lines;
 pub use trial::Tester;
 pub use uninstall::{Which, uninstall};
 

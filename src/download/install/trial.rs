@@ -5,9 +5,11 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::{InstallError, Request};
-use crate::roots::running::Installation;
+use crate::model::cell::CellId;
+use crate::model::installation::{Apache, Python};
+use crate::roots::running::{Installation, What};
 use crate::smoke::{Claim, Harness, Host, Judgement, PATIENCE, Setting, SmokeError, System, Trial};
-use crate::sys::files;
+use crate::sys::files::{self, FileError};
 use crate::sys::guarded;
 
 /// Who asks the Apache.
@@ -19,21 +21,24 @@ pub struct Tester {
 }
 
 impl Tester {
-    /// One for these installations. `prefixes` is the folder in which Wine's prefixes are kept.
+    /// One for a module of this cell in this Apache with this Python. `prefixes` is the folder in which
+    /// Wine's prefixes are kept.
     pub fn new(
-        apache: &Installation,
-        python: &Installation,
+        apache: &Apache,
+        python: &Python,
+        cell: &CellId,
         prefixes: &Utf8Path,
         stop: &CancellationToken,
     ) -> Result<Self, InstallError> {
         let cannot = |why| InstallError::CannotTest { why };
         let system = System::for_windows_programs(prefixes).map_err(cannot)?;
-        system.runs(apache.arch).map_err(cannot)?;
+        system.runs(cell.apache.arch).map_err(cannot)?;
         let program = apache.folder.join("bin").join("httpd.exe");
         let own = guarded::own_program();
         let own = own.map_err(|source| SmokeError::Start { program, source })?;
         let harness = Harness { own, system, patience: PATIENCE };
-        Ok(Self { harness, host: Host::of(apache, python), stop: stop.clone() })
+        let host = host(apache, python, cell)?;
+        Ok(Self { harness, host, stop: stop.clone() })
     }
 
     /// What runs it: Windows, or Wine and its version.
@@ -66,4 +71,20 @@ impl Tester {
         };
         Ok(Handle::current().block_on(self.harness.judge_configuration(&trial, &self.stop))?)
     }
+}
+
+fn host(apache: &Apache, python: &Python, cell: &CellId) -> Result<Host, FileError> {
+    let installation = |what, folder: &Utf8Path, version: &Option<_>| {
+        Ok::<_, FileError>(Installation {
+            what,
+            arch: cell.apache.arch,
+            folder: files::canonical(folder)?,
+            version: version.clone(),
+            origin: "this machine".to_owned(),
+        })
+    };
+    let series = What::Apache(cell.apache.series.clone());
+    let apache = installation(series, &apache.folder, &apache.version)?;
+    let python = installation(What::Python(python.tag), &python.base, &python.version)?;
+    Ok(Host::of(&apache, &python))
 }
