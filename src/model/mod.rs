@@ -9,6 +9,7 @@ pub mod digest;
 pub mod event;
 pub mod finding;
 pub mod harmless;
+pub mod index;
 pub mod inspection;
 pub mod job;
 pub mod manifest;

@@ -4,6 +4,7 @@
 
 pub mod archives;
 pub mod describe;
+pub mod index;
 pub mod install;
 pub mod names;
 pub mod notes;

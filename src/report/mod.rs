@@ -7,6 +7,7 @@ pub mod findings;
 mod flood;
 mod harmless;
 mod html;
+pub mod index;
 mod json;
 mod plain;
 mod progress;
