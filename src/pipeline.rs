@@ -17,7 +17,7 @@ use crate::model::cell::CellId;
 use crate::model::event::{Event, Events, Stage};
 use crate::model::version::Version;
 use crate::package::describe::{Facts, Proven, describe};
-use crate::package::{self, Names};
+use crate::package::{self, Names, wheel};
 use crate::plan::{self, Build, Plan};
 use crate::publish::directory::Directory;
 use crate::publish::github::{self, GitHub};
@@ -75,7 +75,7 @@ pub async fn release(
 ) -> Result<Released, ReleaseError> {
     events.stage(Stage::Preflight);
     let mut workshop = Workshop::open(&request.matrix, &request.workshop, events).await?;
-    let result = make(request, &mut workshop, events, cancel).await;
+    let result = Box::pin(make(request, &mut workshop, events, cancel)).await;
     workshop.close().await;
     or_cancelled(result, cancel)
 }
@@ -152,7 +152,10 @@ async fn enter(
     let mut github = GitHub::open(settings.clone(), &plan.module, version, events).await?;
     let built = plan.cells.iter().filter(|cell| matches!(cell.build, Build::By(_)));
     let labels: BTreeSet<String> = built.map(|cell| cell.id.apache.to_string()).collect();
-    github.check_names(&names.all(labels.iter().map(String::as_str))).await?;
+    let mut expected = names.all(labels.iter().map(String::as_str));
+    let cells = plan.cells.iter().map(|cell| (&cell.id, &cell.verdict));
+    expected.extend(wheel::names(&plan.module, version, cells));
+    github.check_names(&expected).await?;
     Ok(github)
 }
 

@@ -107,9 +107,14 @@ fn the_archives_unpack_to_the_layout_of_the_document() {
     let labels = ["win32-VS17", "win32-VS18", "win64-VS17", "win64-VS18"];
     let mut names: Vec<String> =
         labels.iter().map(|label| format!("{}-Apache24-{label}.zip", NEWEST.stem())).collect();
-    for end in [".SHA256SUMS", ".manifest.json", ".notes.md", ".tar.gz", ".zip"] {
+    for end in
+        [".SHA256SUMS", ".cdx.json", ".manifest.json", ".notes.md", ".provenance.json", ".tar.gz"]
+    {
         names.push(format!("{}{end}", NEWEST.stem()));
     }
+    names.push(format!("{}.zip", NEWEST.stem()));
+    let tags = ["cp311-cp311-win32", "cp311-cp311-win_amd64", "cp314-cp314t-win_amd64"];
+    names.splice(0..0, tags.map(|tag| format!("mod_wsgi-6.1.1-{tag}.whl")));
     assert_eq!(files::names(&NEWEST.folder()).expect("a folder"), names);
 
     // The zips by somebody else's hand, against what tar gave.
@@ -449,7 +454,7 @@ fn two_releases_are_bit_identical() {
     let digests = [one.folder.join(FOLDER), other.folder.join("to/there/mod_wsgi-6.1.1")]
         .map(|folder| digests(&folder));
     assert_eq!(digests[0], digests[1]);
-    assert_eq!(digests[0].len(), 9);
+    assert_eq!(digests[0].len(), 11);
 }
 
 /// The same of the real source: another machine's folder, compiled anew.
@@ -535,7 +540,7 @@ fn an_earlier_release_is_replaced_whole_and_only_by_one_that_stands() {
     site.run(&only).ended(0);
     let names = files::names(&site.folder.join(FOLDER)).expect("a folder");
     assert!(names.iter().all(|name| !name.contains("win64")), "{names:?}");
-    assert_eq!(names.len(), 6);
+    assert_eq!(names.len(), 8);
     sums_agree(&site.folder.join(FOLDER), "mod_wsgi-windows-6.1.1.SHA256SUMS");
     assert_eq!(files::names(&site.folder.join("dist")).expect("it").len(), 2);
 }
@@ -575,7 +580,7 @@ fn a_run_is_told_in_lines() {
     let built = "     Built Apache24-win32-VS17/py313-VC14 (+1 with the same inputs) in ";
     assert!(ran.stderr.contains(built), "{}", ran.stderr);
     let (told, report) = ran.stderr.rsplit_once("    Report ").expect("the report's place");
-    assert!(told.ends_with("  Released dist/mod_wsgi-6.1.1, 9 files\n"), "{}", ran.stderr);
+    assert!(told.ends_with("  Released dist/mod_wsgi-6.1.1, 11 files\n"), "{}", ran.stderr);
     assert!(report.starts_with(".modfarm/runs/") && report.ends_with("/report.html\n"), "{report}");
 
     let events = site.run(&with(&QUICK, &["--format", "json"])).ended(0).events();

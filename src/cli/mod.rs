@@ -9,6 +9,7 @@ mod amount;
 mod blame;
 mod cache;
 mod fetch;
+mod index;
 mod inspect;
 mod install;
 mod listing;
@@ -62,6 +63,7 @@ enum Command {
     Fetch(Box<fetch::Args>),
     Install(Box<install::Args>),
     Uninstall(uninstall::Args),
+    Index(index::Args),
     Smoke(smoke::Args),
     Report(report::Args),
     Cache(cache::Args),
@@ -120,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Fetch(args) => fetch::run(*args),
         Command::Install(args) => install::run(*args),
         Command::Uninstall(args) => uninstall::run(args),
+        Command::Index(args) => index::run(args),
         Command::Smoke(args) => smoke::run(args),
         Command::Report(args) => report::run(args),
         Command::Cache(args) => cache::run(args),

@@ -118,7 +118,8 @@ impl<'a> Known<'a> {
         if let Some((path, sums)) = &reference.checksums {
             let asset = |sha256| Asset { sha256, size: None, description: "" };
             // For all else that they name the manifest alone answers: it is its digest that is trusted.
-            let beside = |name: &str| name == own || name.ends_with(".notes.md");
+            let ends = [".notes.md", ".provenance.json"];
+            let beside = |name: &str| name == own || ends.iter().any(|end| name.ends_with(end));
             let sums = sums.iter().filter(|(name, _)| beside(name));
             assets.extend(sums.map(|(name, sha256)| (name.as_str(), asset(*sha256))));
             if let (Some(name), Ok(digest)) = (path.file_name(), files::digest(path)) {

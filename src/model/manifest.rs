@@ -71,6 +71,10 @@ pub struct ModuleRecord {
     pub source_sha256: Option<Sha256>,
     /// The digest of the part of the source that was compiled, as a Remote Execution API tree.
     pub source_tree: Sha256,
+    /// The digest of what the wheels have of the source beside the module, where it has a package for
+    /// pip that installs on Windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<Sha256>,
 }
 
 /// A compiler.
@@ -158,7 +162,13 @@ pub struct BuiltRecord {
     pub findings: Vec<Finding>,
     /// Whether a real Apache served a page with it.
     pub smoke: Smoke,
-    /// The wheel that gives this module to pip: its name in the release.
+    /// The wheel that gives this cell's Python a module for this cell's Apache: its name in the release.
+    ///
+    /// The module in it is this file, or the one of a cell of the same Python and Apache series that was
+    /// built against an older Apache, which this one loads as well. pip takes it by itself; where Apaches
+    /// of several series are supported for the Python, the wheel's version says which it is for (`+ap22`,
+    /// `+ap24`), and pip takes another than the newest where that version is asked for. An unsupported
+    /// cell has none, nor has one that failed in a real Apache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wheel: Option<String>,
 }

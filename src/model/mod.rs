@@ -10,6 +10,7 @@ pub mod event;
 pub mod fetched;
 pub mod finding;
 pub mod harmless;
+pub mod index;
 pub mod inspection;
 pub mod installation;
 pub mod installed;

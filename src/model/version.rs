@@ -44,6 +44,19 @@ impl Version {
         &self.text
     }
 
+    /// The text as PEP 440 has it in the names of files: `6.2.0rc1` of `6.2.0.rc1`.
+    #[must_use]
+    pub fn normalized(&self) -> String {
+        let numbers: Vec<String> = self.numbers.iter().map(u32::to_string).collect();
+        let pre = self.pre.map(|(kind, number)| match kind {
+            PreRelease::Dev => format!(".dev{number}"),
+            PreRelease::Alpha => format!("a{number}"),
+            PreRelease::Beta => format!("b{number}"),
+            PreRelease::Candidate => format!("rc{number}"),
+        });
+        numbers.join(".") + &pre.unwrap_or_default()
+    }
+
     /// The dotted numbers, as they were written.
     #[must_use]
     pub fn numbers(&self) -> &[u32] {
@@ -184,6 +197,18 @@ mod tests {
         assert_eq!(v("6.0"), v("6.0.0"));
         assert!(v("2.4.66").is_of_series(&v("2.4")));
         assert!(!v("2.40").is_of_series(&v("2.4")));
+    }
+
+    #[test]
+    fn has_one_spelling_in_names_of_files() {
+        for (text, normalized) in [
+            ("6.1.1", "6.1.1"),
+            ("6.2.0.rc1", "6.2.0rc1"),
+            ("6.2.0-beta", "6.2.0b0"),
+            ("6.0.0dev1", "6.0.0.dev1"),
+        ] {
+            assert_eq!(v(text).normalized(), normalized);
+        }
     }
 
     #[test]

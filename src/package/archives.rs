@@ -26,9 +26,17 @@ pub struct Archive {
     pub name: String,
     /// What is in it, in words.
     pub description: String,
-    top: String,
     format: Format,
-    members: BTreeMap<String, Bytes>,
+    /// Path and content of each, in their order.
+    members: Vec<(String, Bytes)>,
+}
+
+impl Archive {
+    /// A zip of these, in this order.
+    #[must_use]
+    pub fn zip(name: String, description: String, members: Vec<(String, Bytes)>) -> Self {
+        Self { name, description, format: Format::Zip, members }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,27 +54,24 @@ pub fn planned(contents: &Contents, names: &Names) -> Vec<Archive> {
     let whole = |name, format| Archive {
         name,
         description: "every file for every Apache and Python".to_owned(),
-        top: names.top().to_owned(),
         format,
-        members: members(contents, manifest),
+        members: members(contents, manifest, names.top()),
     };
     let mut archives = vec![whole(names.zip(), Format::Zip), whole(names.tar_gz(), Format::TarGz)];
     for label in labels {
         let mut only = manifest.clone();
         only.cells.retain(|cell| cell.apache.to_string() == label);
-        archives.push(Archive {
-            name: names.apache_zip(&label),
-            description: format!("the files for {label} alone"),
-            top: names.top().to_owned(),
-            format: Format::Zip,
-            members: members(contents, &only),
-        });
+        archives.push(Archive::zip(
+            names.apache_zip(&label),
+            format!("the files for {label} alone"),
+            members(contents, &only, names.top()),
+        ));
     }
     archives
 }
 
-/// The members below the top folder for the cells of a manifest.
-fn members(contents: &Contents, manifest: &Manifest) -> BTreeMap<String, Bytes> {
+/// The members below the top folder for the cells of a manifest, sorted.
+fn members(contents: &Contents, manifest: &Manifest, top: &str) -> Vec<(String, Bytes)> {
     let mut members: BTreeMap<String, Bytes> = built(manifest)
         .filter_map(|(_, built)| {
             Some((built.path.clone(), contents.modules.get(&built.path)?.bytes().clone()))
@@ -80,7 +85,7 @@ fn members(contents: &Contents, manifest: &Manifest) -> BTreeMap<String, Bytes> 
     if let Some(licence) = &contents.licence {
         members.insert("LICENSE".to_owned(), licence.clone().into());
     }
-    members
+    members.into_iter().map(|(path, bytes)| (format!("{top}/{path}"), bytes)).collect()
 }
 
 /// Writes an archive.
@@ -103,7 +108,7 @@ fn write_zip<W: Write + io::Seek>(archive: &Archive, to: W) -> io::Result<W> {
         .last_modified_time(zip::DateTime::default())
         .unix_permissions(MODE);
     for (path, bytes) in &archive.members {
-        zip.start_file(format!("{}/{path}", archive.top), options)?;
+        zip.start_file(path, options)?;
         zip.write_all(bytes)?;
     }
     Ok(zip.finish()?)
@@ -120,7 +125,7 @@ fn write_tar_gz<W: Write>(archive: &Archive, to: W) -> io::Result<W> {
         header.set_mtime(TIME);
         header.set_uid(0);
         header.set_gid(0);
-        tar.append_data(&mut header, format!("{}/{path}", archive.top), bytes.as_ref())?;
+        tar.append_data(&mut header, path, bytes.as_ref())?;
     }
     tar.into_inner()?.finish()
 }

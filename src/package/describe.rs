@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Contents;
+use super::{Contents, wheel};
 use crate::inspect::Inspected;
 use crate::model::cell::{CellId, Verdict};
 use crate::model::digest::Sha256;
@@ -13,6 +13,7 @@ use crate::model::manifest::{
 use crate::model::smoke::Smoke;
 use crate::model::toolset::Toolset;
 use crate::plan::{Assignment, Build, Plan, PlannedCell};
+use crate::roots::python_package::PythonPackage;
 use crate::roots::{Root, Source};
 
 /// A cell's file, with the digests of what built it.
@@ -68,7 +69,7 @@ pub fn describe(facts: Facts<'_>) -> Contents {
             record
         })
         .collect();
-    let manifest = Manifest {
+    let mut manifest = Manifest {
         format_version: FORMAT_VERSION,
         modfarm: env!("CARGO_PKG_VERSION").to_owned(),
         module: ModuleRecord {
@@ -77,6 +78,7 @@ pub fn describe(facts: Facts<'_>) -> Contents {
             source: source.origin.clone(),
             source_sha256: source.sha256,
             source_tree: source.tree.digest().sha256,
+            package: source.package.as_ref().ok().map(PythonPackage::digest),
         },
         toolsets: distinct(toolsets),
         roots: roots.values().filter(|root| used.contains(&root.name)).map(root_record).collect(),
@@ -84,7 +86,12 @@ pub fn describe(facts: Facts<'_>) -> Contents {
         archives: Vec::new(),
         warnings: warnings(plan, toolsets),
     };
-    Contents { manifest, modules, licence: source.licence.clone() }
+    match &source.package {
+        Ok(_) => wheel::assign(&mut manifest),
+        Err(reason) => manifest.warnings.push(format!("There are no wheels for pip: {reason}.")),
+    }
+    let (licence, package) = (source.licence.clone(), source.package.clone().ok());
+    Contents { manifest, modules, licence, package }
 }
 
 fn record(

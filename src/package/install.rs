@@ -13,6 +13,7 @@ pub fn render(manifest: &Manifest) -> String {
     let mut text = format!("{} {} for Apache on Windows\n", module.name, module.version);
     text += &"=".repeat(text.trim_end().chars().count());
     text += INTRODUCTION;
+    text += &pip(manifest);
     let mut label = String::new();
     for (cell, built) in built(manifest) {
         let apache = cell.apache.to_string();
@@ -56,6 +57,25 @@ HOW TO INSTALL
   3. Test with: bin\\httpd.exe -t
 ";
 
+/// The other way, where there are wheels.
+fn pip(manifest: &Manifest) -> String {
+    if built(manifest).all(|(_, built)| built.wheel.is_none()) {
+        return String::new();
+    }
+    let (name, version) = (&manifest.module.name, manifest.module.version.normalized());
+    format!(
+        "
+OR WITH PIP, WITHOUT A COMPILER
+
+  1. pip install --only-binary {name} --find-links FOLDER {name}=={version}
+     FOLDER is where the wheel is that stands beside your file below; it is on the
+     page of the release.
+  2. {name}-express module-config
+     prints the lines for conf\\httpd.conf.
+"
+    )
+}
+
 const CHECKSUMS: &str = "
 
 CHECKSUMS
@@ -73,6 +93,9 @@ fn cell_text(cell: &CellRecord, built: &BuiltRecord) -> String {
         built.path.replace('/', "\\"),
         built.load_module
     );
+    if let Some(wheel) = &built.wheel {
+        text += &format!("      pip: {wheel}\n");
+    }
     if let Verdict::Unsupported { reason } = &cell.verdict {
         text += &format!("      UNSUPPORTED: {reason}\n");
     }

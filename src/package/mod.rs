@@ -4,9 +4,13 @@
 
 pub mod archives;
 pub mod describe;
+pub mod index;
 pub mod install;
 pub mod names;
 pub mod notes;
+pub mod provenance;
+pub mod sbom;
+pub mod wheel;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +19,8 @@ use camino::Utf8Path;
 use crate::inspect::Inspected;
 use crate::model::checksums;
 use crate::model::digest::Digest;
-use crate::model::manifest::{ArchiveRecord, BuiltRecord, CellRecord, Manifest};
+use crate::model::manifest::{ArchiveRecord, BuiltRecord, CellRecord, Manifest, ModuleRecord};
+use crate::roots::python_package::PythonPackage;
 use crate::sys::digests::DigestCache;
 use crate::sys::files::{self, FileError};
 
@@ -30,6 +35,8 @@ pub struct Contents {
     pub modules: BTreeMap<String, Inspected>,
     /// The text of the module's licence, where its source has one.
     pub licence: Option<Vec<u8>>,
+    /// What the wheels have beside the module, where the source has a package for pip.
+    pub package: Option<PythonPackage>,
 }
 
 /// A release that stands complete in its staging folder.
@@ -46,24 +53,31 @@ pub fn package(contents: Contents, folder: &Utf8Path) -> Result<Packaged, FileEr
     let mut manifest = contents.manifest.clone();
     let names = Names::new(&manifest.module.name, manifest.module.version.as_str());
     let mut written: BTreeMap<String, Digest> = BTreeMap::new();
-    for archive in archives::planned(&contents, &names) {
+    let wheels = wheel::planned(&contents);
+    for archive in archives::planned(&contents, &names).into_iter().chain(wheels) {
         let path = folder.join(&archive.name);
         archives::write(&archive, &path)?;
         let digest = files::digest(&path)?;
         written.insert(archive.name.clone(), digest);
-        manifest.archives.push(ArchiveRecord {
-            name: archive.name,
-            sha256: digest.sha256,
-            size: digest.size,
-            description: archive.description,
-        });
+        manifest.archives.push(record(archive.name, digest, archive.description));
     }
+    let sbom = sbom::render(&manifest);
+    let digest = Digest::of(sbom.as_bytes());
+    manifest.archives.push(record(names.sbom(), digest, SBOM.to_owned()));
     let mut add = |name: String, text: String| {
         written.insert(name.clone(), Digest::of(text.as_bytes()));
         files::write_atomic(&folder.join(name), text.as_bytes())
     };
+    add(names.sbom(), sbom)?;
     add(names.notes(), notes::render(&manifest))?;
     add(names.manifest(), manifest_text(&manifest))?;
+    // Of all but itself, and the checksums that name it.
+    let files: Vec<(String, Digest)> =
+        written.iter().map(|(name, digest)| (name.clone(), *digest)).collect();
+    let subjects = files.iter().map(|(name, digest)| (name.as_str(), digest.sha256));
+    let statement = provenance::render(&manifest, subjects);
+    written.insert(names.provenance(), Digest::of(statement.as_bytes()));
+    files::write_atomic(&folder.join(names.provenance()), statement.as_bytes())?;
     let sums =
         checksums::render(written.iter().map(|(name, digest)| (name.as_str(), digest.sha256)));
     files::write_atomic(&folder.join(names.checksums()), sums.as_bytes())?;
@@ -71,6 +85,14 @@ pub fn package(contents: Contents, folder: &Utf8Path) -> Result<Packaged, FileEr
     files.push(names.checksums());
     files.sort_unstable();
     Ok(Packaged { manifest, files })
+}
+
+/// What the bill of materials is, in the manifest's words.
+const SBOM: &str = "what the modules are made of, for programs (CycloneDX)";
+
+fn record(name: String, digest: Digest, description: String) -> ArchiveRecord {
+    let Digest { sha256, size } = digest;
+    ArchiveRecord { name, sha256, size, description }
 }
 
 /// The files of the release that stands in `folder`, if it is the very one that [`package`] would make.
@@ -106,6 +128,12 @@ pub fn manifest_text(manifest: &Manifest) -> String {
     let mut text = serde_json::to_string_pretty(manifest).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// The package URL of a module whose source is the one on PyPI.
+fn purl(module: &ModuleRecord) -> String {
+    let name = module.name.to_lowercase().replace(['_', '.'], "-");
+    format!("pkg:pypi/{name}@{}", module.version.normalized())
 }
 
 /// The cells that have a file, in the order of the manifest.

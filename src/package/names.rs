@@ -63,7 +63,19 @@ impl Names {
     pub fn all<'a>(&self, labels: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         let zips = labels.into_iter().map(|label| self.apache_zip(label));
         let whole = [self.zip(), self.tar_gz(), self.checksums(), self.manifest(), self.notes()];
-        whole.into_iter().chain(zips).collect()
+        whole.into_iter().chain([self.sbom(), self.provenance()]).chain(zips).collect()
+    }
+
+    /// The bill of materials.
+    #[must_use]
+    pub fn sbom(&self) -> String {
+        format!("{}.cdx.json", self.stem)
+    }
+
+    /// The statement of provenance.
+    #[must_use]
+    pub fn provenance(&self) -> String {
+        format!("{}.provenance.json", self.stem)
     }
 
     /// The release notes.

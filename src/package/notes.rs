@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Names, built};
 use crate::model::cell::Verdict;
-use crate::model::manifest::{CellRecord, Manifest};
+use crate::model::manifest::{CellRecord, Manifest, ModuleRecord};
 use crate::model::smoke::Smoke;
 
 /// The notes of a release.
@@ -33,6 +33,7 @@ pub fn render(manifest: &Manifest) -> String {
         names.tar_gz(),
         names.checksums()
     );
+    text += &pip(manifest);
     text += &unsupported(manifest);
     text += &seen(manifest);
     text += &not_built(manifest);
@@ -80,6 +81,30 @@ fn which_table(manifest: &Manifest) -> String {
         text.push('\n');
     }
     text
+}
+
+/// How pip gets its module, and which wheel is for whom.
+fn pip(manifest: &Manifest) -> String {
+    let wheels: BTreeMap<(_, &str), &CellRecord> = built(manifest)
+        .filter_map(|(cell, built)| Some(((cell.python, built.wheel.as_deref()?), cell)))
+        .collect();
+    if wheels.is_empty() {
+        return String::new();
+    }
+    let ModuleRecord { name, version, .. } = &manifest.module;
+    let mut text = format!(
+        "No compiler is needed: pip takes the wheel for its Python, and `{name}-express module-config` \
+         then prints the lines for `httpd.conf`. WHERE is a folder with the wheels, or \
+         `https://github.com/OWNER/REPO/releases/expanded_assets/TAG` of this page.\n\n    \
+         pip install --only-binary {name} --find-links WHERE {name}=={}\n\n\
+         | Python | bits | Apache | wheel |\n| --- | --- | --- | --- |\n",
+        version.normalized()
+    );
+    for ((python, wheel), cell) in wheels {
+        let (bits, series) = (cell.arch.bits(), &cell.apache.series);
+        text += &format!("| {python} | {bits} | {series}, {} | `{wheel}` |\n", cell.abi);
+    }
+    section("With pip", &text)
 }
 
 fn unsupported(manifest: &Manifest) -> String {

@@ -229,6 +229,7 @@ pub(in crate::publish) mod tests {
                 source: "a directory".to_owned(),
                 source_sha256: None,
                 source_tree: Sha256::of(b"source"),
+                package: None,
             },
             toolsets: Vec::new(),
             roots: Vec::new(),

@@ -8,6 +8,7 @@ pub mod findings;
 mod flood;
 mod harmless;
 mod html;
+pub mod index;
 pub mod installed;
 mod json;
 mod plain;

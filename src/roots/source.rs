@@ -5,6 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::headers::define;
 use super::lock::{LockError, LockFile};
+use super::python_package::PythonPackage;
 use super::unpack::{UnpackError, unpack};
 use crate::model::digest::Sha256;
 use crate::model::event::Events;
@@ -34,6 +35,8 @@ pub struct Source {
     pub files: Vec<String>,
     /// The text of its licence, where it has one.
     pub licence: Option<Vec<u8>>,
+    /// What pip installs of it on Windows beside the module, or in words why that is nothing.
+    pub package: Result<PythonPackage, String>,
 }
 
 /// A source that could not be had, or is none.
@@ -194,6 +197,7 @@ impl Source {
             tree: builder.build(),
             files: sources,
             licence: licence(&top)?,
+            package: PythonPackage::read(module, &top)?,
         })
     }
 }
@@ -318,6 +322,7 @@ mod tests {
         assert_eq!(source.version.as_str(), "6.9.0");
         assert_eq!(source.files, ["src/server/mod_wsgi.c"]);
         assert_eq!(source.licence, None);
+        assert_eq!(source.package, Err("its source has no setup.py".to_owned()));
         write("src/server/wsgi_version.h", "nothing\n");
         assert!(matches!(read().unwrap_err(), SourceError::NoVersion { .. }));
     }

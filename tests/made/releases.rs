@@ -56,6 +56,7 @@ fn manifest(archives: Vec<ArchiveRecord>, build: u64) -> Manifest {
             source: format!("mod_wsgi-{VERSION}.tar.gz"),
             source_sha256: Some(Sha256::of(b"source")),
             source_tree: Sha256::of(&build.to_le_bytes()),
+            package: None,
         },
         toolsets: Vec::new(),
         roots: Vec::new(),

@@ -13,6 +13,8 @@ use modfarm::sys::files;
 pub(crate) enum Answer {
     /// These bytes.
     Bytes(Vec<u8>),
+    /// The same, said to be of a type.
+    Typed(&'static str, Vec<u8>),
     /// Half of these bytes, where all were promised.
     Half(Vec<u8>),
     /// These bytes, from where they are asked for.
@@ -103,7 +105,12 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
             None => None,
         }
     };
+    let mut kind = String::new();
     let (status, bytes, sent) = match answer.unwrap_or(Answer::Status(404)) {
+        Answer::Typed(of, bytes) => {
+            kind = format!("Content-Type: {of}\r\n");
+            (200, bytes.clone(), bytes.len())
+        }
         Answer::Bytes(bytes) => (200, bytes.clone(), bytes.len()),
         Answer::Half(bytes) => (200, bytes.clone(), bytes.len() / 2),
         Answer::Ranged(bytes) => return ranged(stream, &head, &bytes, 1),
@@ -118,7 +125,10 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         }
     };
     let length = bytes.len();
-    write!(stream, "HTTP/1.1 {status} x\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "HTTP/1.1 {status} x\r\n{kind}Content-Length: {length}\r\nConnection: close\r\n\r\n"
+    )?;
     stream.write_all(&bytes[..sent])
 }
 
