@@ -19,7 +19,7 @@ use crate::program::{
 /// A release of a real mod_wsgi, made once for all tests that only look at it.
 pub(crate) struct Released {
     pub(crate) site: Site,
-    version: &'static str,
+    pub(crate) version: &'static str,
 }
 
 impl Released {
@@ -60,12 +60,12 @@ pub(crate) static NEWEST: LazyLock<Released> = LazyLock::new(|| {
 });
 
 /// With Python 2.7, for which Apache 2.2 and 2.4 are supported.
-static OLD: LazyLock<Released> = LazyLock::new(|| {
-    let only = ["Apache24-win32-VC9/py27-*", "Apache24-win64-VC10/py27-*", "*-win64-VS17/py39-*"];
+pub(crate) static OLD: LazyLock<Released> = LazyLock::new(|| {
+    let only = ["Apache24-win32-VC9/py27-*", "Apache24-win64-VC10/py27-*", "*-win64-VS17/py311-*"];
     Released::make("4.9.4", &only)
 });
 
-static MIDDLE: LazyLock<Released> =
+pub(crate) static MIDDLE: LazyLock<Released> =
     LazyLock::new(|| Released::make("5.0.2", &["Apache24-win64-VS17/py313-*"]));
 
 fn all() -> [&'static Released; 3] {
@@ -77,7 +77,7 @@ pub(crate) fn is_a(name: &str, extension: &str) -> bool {
 }
 
 /// The tools that `tests/tools/setup` installs.
-fn tools() -> Utf8PathBuf {
+pub(crate) fn tools() -> Utf8PathBuf {
     repository().join(".modfarm/tools/clients/wheels")
 }
 
@@ -163,7 +163,7 @@ fn every_cell_that_pip_can_serve_says_by_which_wheel() {
     let ap24 = "mod_wsgi-4.9.4+ap24-cp27-cp27m-win32.whl";
     assert_eq!(OLD.wheel_of("Apache24-win32-VC9/py27-VC9"), ap24);
     assert_eq!(OLD.wheel_of("Apache24-win64-VC10/py27-VC9"), Value::Null);
-    assert_eq!(OLD.wheels(), [ap24, "mod_wsgi-4.9.4-cp39-cp39-win_amd64.whl"]);
+    assert_eq!(OLD.wheels(), [ap24, "mod_wsgi-4.9.4-cp311-cp311-win_amd64.whl"]);
     for released in all() {
         let manifest = json(&released.file(".manifest.json"));
         let archives = manifest["archives"].as_array().expect("archives");

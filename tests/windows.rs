@@ -1,7 +1,9 @@
 //! The program for Windows, which `make windows` builds, under Wine: as a worker, behind an OpenSSH
-//! server with Windows' shell, and its other commands beside those of Linux's program.
+//! server with Windows' shell, and its other commands beside those of Linux's program; and wheels, in a
+//! Python for Windows.
 
 mod commands;
 mod ssh;
+mod wheels;
 mod wine;
 mod worker;

@@ -49,6 +49,14 @@ impl Windows {
         command
     }
 
+    /// Any program for Windows, still to be started, with pipes: Python wants them under Wine.
+    pub(super) fn program(&self, program: &Utf8Path, folder: &Utf8Path) -> Command {
+        let mut command = Command::new(LOADER);
+        command.arg(program).current_dir(folder).stdin(Stdio::piped());
+        command.env_clear().envs(environment(&self.prefix));
+        command
+    }
+
     /// A program for Linux that runs modfarm.exe here with the arguments that it is given.
     pub(super) fn launcher(&self) -> Utf8PathBuf {
         self.script("modfarm", &format!("exec {LOADER} {} \"$@\"", program()))
