@@ -125,6 +125,30 @@ fn two_questions_lead_to_the_file() {
     assert_eq!(seen["address"]["title"], "mod_wsgi-py311-VC14.so");
 }
 
+/// With pip's own words for a wheel that must have this digest.
+#[test]
+fn pip_is_told_where_the_wheel_is() {
+    let to = Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("page/pip");
+    let release = crate::wheels::NEWEST.folder();
+    let told = |urls: &[&str]| {
+        let command = ["page", release.as_str(), "--to", to.as_str()];
+        Ran::of(&mut modfarm(repository(), &[&command[..], urls].concat())).ended(0);
+        let steps = [select("Apache24-win64-VS18", "3.13-win64")];
+        let seen = live(&to.join("index.html"), &json!([{ "name": "pip", "steps": steps }]));
+        (text(&seen["pip"]["pip"]).to_owned(), seen["pip"]["links"].clone())
+    };
+    let wheel = "mod_wsgi-6.1.1-cp313-cp313-win_amd64.whl";
+    let digest = files::digest(&release.join(wheel)).expect("a wheel").sha256;
+    let (pip, _) = told(&["--files-url", FILES]);
+    let address = format!("https://downloads.example/mod_wsgi-6.1.1/{wheel}#sha256={digest}");
+    let install =
+        format!("py -3.13 -m pip install \"{address}\"\nmod_wsgi-express module-config\n");
+    assert_eq!(pip, install);
+    let (pip, links) = told(&[]);
+    assert!(pip.starts_with(&format!("py -3.13 -m pip install {wheel}\n")), "{pip}");
+    assert_eq!(links[1], format!("./{wheel}"));
+}
+
 #[test]
 fn what_does_not_go_together_is_said() {
     let page = page("problems", &[]);
@@ -319,8 +343,8 @@ fn what_makes_no_page_is_refused() {
         (vec!["nowhere"], "nowhere"),
         (vec![new.as_str(), manifest.as_str()], "are both mod_wsgi 6.1.1\nhint: "),
         (vec![future.as_str()], "its format is 2, of a later modfarm"),
-        (vec![new.as_str(), "--files-url", "downloads.example"], "it must begin with https://"),
-        (vec![new.as_str(), "--files-url", "https://a b"], "no such characters"),
+        (vec![new.as_str(), "--files-url", "ftp://a"], "it must begin with https://"),
+        (vec![new.as_str(), "--files-url", "https://a/?b"], "a file's name cannot stand behind it"),
         (
             vec![new.as_str(), "--files-url", "https://a", "--files-url", "https://b"],
             "--files-url is given 2 times for 1 releases",

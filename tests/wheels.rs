@@ -551,7 +551,7 @@ fn an_index_is_made_of_releases_and_of_nothing_else() {
     index(&place, &[&place], &[]).refused(2, &["is no release: it has 0 files *.manifest.json"]);
     for url in ["ftp://x/y", "nothing", "https://x/y?z", "https://x/y#z"] {
         let ran = index(&place, &[&copy], &["--files-url", url]);
-        ran.refused(2, &[&format!("'{url}' is no address"), "hint: "]);
+        ran.refused(2, &[&format!("invalid value '{url}' for '--files-url <URL>'")]);
     }
     // Two releases of one version with other bytes.
     let changed = text.replacen("\"modfarm\": \"", "\"modfarm\": \"9", 1);

@@ -4,7 +4,8 @@ use camino::Utf8PathBuf;
 
 use super::Failure;
 use super::listing::Format;
-use crate::package::index::{self, Request};
+use super::releases::Releases;
+use crate::package::index::{self, Release};
 use crate::report::{index as report, terminal};
 
 /// Make a package index for pip of the wheels of releases
@@ -15,25 +16,17 @@ use crate::report::{index as report, terminal};
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Args {
-    /// The folders of releases, as `modfarm release` made them: dist/mod_wsgi-6.1.1
-    #[arg(required = true, value_name = "RELEASE")]
-    releases: Vec<Utf8PathBuf>,
+    #[command(flatten)]
+    releases: Releases,
 
     /// The folder that the folder `simple` is made in
     #[arg(long, value_name = "DIR")]
     to: Utf8PathBuf,
 
-    #[arg(long, value_name = "URL", help = FILES_URL)]
-    files_url: Option<String>,
-
     /// How to print what was made
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
-
-const FILES_URL: &str = "\
-Where the wheels are served from, so that they are not copied; {version} stands for the release's: \
-https://github.com/OWNER/REPO/releases/download/mod_wsgi-{version}";
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -41,8 +34,11 @@ Exit codes:
   2  a folder is no release, has no wheels, or has others than its manifest says";
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    let Args { releases, to, files_url, format } = args;
-    let indexed = index::index(&Request { releases, to, files_url }).map_err(Failure::bad_input)?;
+    let Args { releases, to, format } = args;
+    let releases = releases.with_urls()?.into_iter();
+    let releases: Vec<Release> =
+        releases.map(|(folder, files_url)| Release { folder, files_url }).collect();
+    let indexed = index::index(&releases, &to).map_err(Failure::bad_input)?;
     terminal::output(&match format {
         Format::Text => report::text(&indexed),
         Format::Json => report::json(&indexed),

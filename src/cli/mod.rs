@@ -18,6 +18,7 @@ mod place;
 mod plan;
 mod publish;
 mod release;
+mod releases;
 mod report;
 mod resume;
 mod runners;

@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 
 use super::Failure;
+use super::releases::Releases;
 use crate::download::reference::{Reference, ReferenceError};
 use crate::model::manifest::Manifest;
 use crate::report::{self, Offered, terminal};
@@ -16,33 +17,18 @@ use crate::sys::files;
 /// taken.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The releases: their folders, or their manifests
-    #[arg(required = true, value_name = "RELEASE")]
-    releases: Vec<Utf8PathBuf>,
+    #[command(flatten)]
+    releases: Releases,
 
     /// Where to write the page
     #[arg(long, value_name = "DIR")]
     to: Utf8PathBuf,
-
-    /// Where the files lie; without it beside the page. One address for all, in which {version} stands for
-    /// the version, or one for each RELEASE, in their order:
-    /// `https://github.com/OWNER/REPO/releases/download/mod_wsgi-{version}`
-    #[arg(long, value_name = "URL", value_parser = files_url)]
-    files_url: Vec<String>,
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    if args.files_url.len() > 1 && args.files_url.len() != args.releases.len() {
-        return Err(Failure::bad_input(format!(
-            "--files-url is given {} times for {} releases\nhint: give one for all, or one for each",
-            args.files_url.len(),
-            args.releases.len()
-        )));
-    }
     let mut offered = Vec::new();
-    for (number, path) in args.releases.iter().enumerate() {
-        let release = read(path).map_err(Failure::bad_input)?;
-        let url = args.files_url.get(number).or(args.files_url.first());
+    for (path, url) in args.releases.with_urls()? {
+        let release = read(&path).map_err(Failure::bad_input)?;
         let files = url.map(|url| url.replace("{version}", release.module.version.as_str()));
         offered.push((path, Offered { release, files }));
     }
@@ -83,14 +69,4 @@ fn fit(newer: &Manifest, older: &Manifest) -> Result<(), String> {
         return Err(format!("are both {} {}\nhint: name each release once", one.name, one.version));
     }
     Ok(())
-}
-
-fn files_url(text: &str) -> Result<String, String> {
-    if !["http://", "https://"].iter().any(|scheme| text.starts_with(scheme)) {
-        return Err("it must begin with https:// or http://".to_owned());
-    }
-    if text.contains(|c: char| c.is_whitespace() || c.is_control() || "\"<>\\^`".contains(c)) {
-        return Err("an address has no such characters".to_owned());
-    }
-    Ok(text.to_owned())
 }

@@ -9,11 +9,7 @@ use crate::model::digest::{Digest, Sha256};
 use crate::model::manifest::Manifest;
 use crate::sys::files::{self, FileError};
 
-/// How the name of a manifest ends.
-pub const MANIFEST: &str = ".manifest.json";
-
-/// More than any manifest or list of checksums has.
-pub const LONGEST: u64 = 64 << 20;
+pub use crate::model::manifest::{FILE_END as MANIFEST, LONGEST};
 
 /// A module stands three folders below the top of the archive that it was unpacked from.
 const LEVELS: usize = 4;

@@ -9,9 +9,8 @@ pub struct Indexed {
     pub folder: String,
     /// The wheels that it lists.
     pub wheels: Vec<String>,
-    /// Where they are, if not in it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub files_url: Option<String>,
+    /// How many of them lie in it; the others are where they were released.
+    pub copied: usize,
     /// Whether it stood there already.
     pub unchanged: bool,
 }

@@ -17,6 +17,12 @@ use super::python::PythonTag;
 use super::smoke::Smoke;
 use super::version::Version;
 
+/// How the name of a manifest's file ends.
+pub const FILE_END: &str = ".manifest.json";
+
+/// No manifest has more bytes, nor has any list of checksums.
+pub const LONGEST: u64 = 64 << 20;
+
 /// The version of the manifest's format. A reader refuses a greater one.
 pub const FORMAT_VERSION: u32 = 1;
 

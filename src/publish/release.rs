@@ -7,14 +7,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::model::checksums;
 use crate::model::digest::{Digest, Sha256};
-use crate::model::manifest::Manifest;
+use crate::model::manifest::{FILE_END, Manifest};
 use crate::sys::digests::DigestCache;
 use crate::sys::files::{self, FileError};
 
 /// More than any manifest, checksums or notes have.
 const LONGEST: u64 = 64 << 20;
-
-const MANIFEST: &str = ".manifest.json";
 
 /// A release, verified.
 #[derive(Debug)]
@@ -82,9 +80,9 @@ impl Release {
     pub fn read(folder: &Utf8Path, digests: &mut DigestCache) -> Result<Self, FolderError> {
         let names = files::names(folder)?;
         let manifests: Vec<&String> =
-            names.iter().filter(|name| name.ends_with(MANIFEST)).collect();
+            names.iter().filter(|name| name.ends_with(FILE_END)).collect();
         let stem = match manifests[..] {
-            [one] => one.trim_end_matches(MANIFEST).to_owned(),
+            [one] => one.trim_end_matches(FILE_END).to_owned(),
             [] => return Err(FolderError::NoRelease { folder: folder.to_owned() }),
             _ => {
                 let names = manifests.into_iter().cloned().collect();
@@ -92,7 +90,7 @@ impl Release {
             }
         };
         let [manifest, sums, notes] =
-            [MANIFEST, ".SHA256SUMS", ".notes.md"].map(|ending| format!("{stem}{ending}"));
+            [FILE_END, ".SHA256SUMS", ".notes.md"].map(|ending| format!("{stem}{ending}"));
         let parsed = manifest_in(&folder.join(&manifest))?;
         let expected = checksums_in(&folder.join(&sums))?;
         let (found, faults) =
@@ -136,7 +134,7 @@ impl Release {
     /// The manifest's file, which completes a release when it is there.
     #[must_use]
     pub fn is_manifest(asset: &Asset) -> bool {
-        asset.name.ends_with(MANIFEST)
+        asset.name.ends_with(FILE_END)
     }
 
     /// The digest of the manifest, which has the digests of all else.

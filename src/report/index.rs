@@ -11,15 +11,14 @@ const FORMAT_VERSION: u32 = 1;
 /// For people: what stands where, and what to do with it.
 #[must_use]
 pub fn text(indexed: &Indexed) -> String {
-    let Indexed { folder, wheels, files_url, unchanged } = indexed;
+    let Indexed { folder, wheels, copied, unchanged } = indexed;
     let count = format!("{} wheel{}", wheels.len(), if wheels.len() == 1 { "" } else { "s" });
     let there = if *unchanged { "unchanged" } else { "written" };
-    let files = files_url.as_ref().map_or(String::new(), |url| format!(", at {url}"));
+    let copied = if *copied == wheels.len() { "" } else { ", not all of them in it" };
     let folder = harmless::line(folder);
     format!(
-        "{folder}: {there}, {count}{}\nhint: serve it and give pip its address, with --index-url, or with \
-         --extra-index-url beside PyPI's\n",
-        harmless::line(&files)
+        "{folder}: {there}, {count}{copied}\nhint: serve it and give pip its address, with --index-url, or with \
+         --extra-index-url beside PyPI's\n"
     )
 }
 

@@ -19,14 +19,13 @@ const FOLDER: &str = "simple";
 /// The file that tells an index from a folder of somebody else's.
 const MARK: &str = "index.json";
 
-/// What somebody wants to have in an index.
+/// A release that goes into an index.
 #[derive(Debug)]
-pub struct Request {
-    /// The folders of the releases.
-    pub releases: Vec<Utf8PathBuf>,
-    /// The folder that the index's own folder is made in.
-    pub to: Utf8PathBuf,
-    /// Where the wheels are, if they are not to be copied; `{version}` stands for a release's.
+pub struct Release {
+    /// Its folder.
+    pub folder: Utf8PathBuf,
+    /// Where its wheels are, if they are not to be copied: an address without a slash at its end, in which
+    /// `{version}` stands for the release's.
     pub files_url: Option<String>,
 }
 
@@ -82,16 +81,6 @@ pub enum IndexError {
         "none of these releases has a wheel\nhint: a release has wheels from mod_wsgi 4.5.8 on, made from an sdist; its notes say why there are none"
     )]
     NoWheels,
-    /// The address of the files is none.
-    #[error(
-        "'{url}' is no address that pip could download from: {reason}\nhint: name one like https://github.com/OWNER/REPO/releases/download/mod_wsgi-{{version}}"
-    )]
-    Url {
-        /// What was named.
-        url: String,
-        /// What is wrong with it.
-        reason: String,
-    },
     /// Something else stands in its place.
     #[error(
         "{path} is there, but is no index of modfarm's\nhint: move it away, or name another folder with --to"
@@ -105,17 +94,16 @@ pub enum IndexError {
     File(#[from] FileError),
 }
 
-/// Makes the index, or leaves the one that stands there where it would be the same.
-pub fn index(request: &Request) -> Result<Indexed, IndexError> {
-    let files_url = request.files_url.as_deref().map(checked_url).transpose()?;
-    let wheels = wheels::read_all(&request.releases)?;
-    let folder = request.to.join(FOLDER);
+/// Makes the index in a folder, or leaves the one that stands there where it would be the same.
+pub fn index(releases: &[Release], to: &Utf8Path) -> Result<Indexed, IndexError> {
+    let wheels = wheels::read_all(releases)?;
+    let folder = to.join(FOLDER);
     if files::exists(&folder) && !is_ours(&folder) {
         return Err(IndexError::Foreign { path: folder });
     }
-    let staging = files::temporary_dir_in(&request.to)?;
-    let new = Utf8Path::from_path(staging.path()).unwrap_or(&request.to).join(FOLDER);
-    write(&new, &wheels, files_url.as_deref())?;
+    let staging = files::temporary_dir_in(to)?;
+    let new = Utf8Path::from_path(staging.path()).unwrap_or(to).join(FOLDER);
+    write(&new, &wheels)?;
     let unchanged = files::exists(&folder) && digests(&folder)? == digests(&new)?;
     match (unchanged, files::exists(&folder)) {
         (true, _) => {}
@@ -123,26 +111,9 @@ pub fn index(request: &Request) -> Result<Indexed, IndexError> {
         (false, true) => files::exchange(&new, &folder)?,
         (false, false) => files::rename(&new, &folder)?,
     }
-    Ok(Indexed {
-        folder: folder.to_string(),
-        wheels: wheels.into_iter().map(|wheel| wheel.name).collect(),
-        files_url,
-        unchanged,
-    })
-}
-
-/// An address that a name can be put behind.
-fn checked_url(url: &str) -> Result<String, IndexError> {
-    let bad = |reason: String| IndexError::Url { url: url.to_owned(), reason };
-    let parsed = url::Url::parse(url).map_err(|error| bad(error.to_string()))?;
-    if !matches!(parsed.scheme(), "http" | "https") {
-        return Err(bad("it is not of http or https".to_owned()));
-    }
-    if parsed.query().is_some() || parsed.fragment().is_some() || url.contains(char::is_whitespace)
-    {
-        return Err(bad("a file's name cannot stand behind it".to_owned()));
-    }
-    Ok(url.trim_end_matches('/').to_owned())
+    let copied = wheels.iter().filter(|wheel| wheel.elsewhere.is_none()).count();
+    let wheels = wheels.into_iter().map(|wheel| wheel.name).collect();
+    Ok(Indexed { folder: folder.to_string(), wheels, copied, unchanged })
 }
 
 fn is_ours(folder: &Utf8Path) -> bool {
@@ -152,11 +123,7 @@ fn is_ours(folder: &Utf8Path) -> bool {
 }
 
 /// Writes the whole index into a folder that is not there yet.
-fn write(
-    folder: &Utf8Path,
-    wheels: &[IndexedWheel],
-    files_url: Option<&str>,
-) -> Result<(), IndexError> {
+fn write(folder: &Utf8Path, wheels: &[IndexedWheel]) -> Result<(), IndexError> {
     let mut projects: BTreeMap<&str, Vec<&IndexedWheel>> = BTreeMap::new();
     for wheel in wheels {
         projects.entry(&wheel.project).or_default().push(wheel);
@@ -167,9 +134,9 @@ fn write(
     put(&folder.join(MARK), &pages::projects_json(&names))?;
     for (project, wheels) in &projects {
         let folder = folder.join(project);
-        put(&folder.join("index.html"), &pages::files_html(project, wheels, files_url))?;
-        put(&folder.join("index.json"), &pages::files_json(project, wheels, files_url))?;
-        for wheel in wheels.iter().filter(|_| files_url.is_none()) {
+        put(&folder.join("index.html"), &pages::files_html(project, wheels))?;
+        put(&folder.join("index.json"), &pages::files_json(project, wheels))?;
+        for wheel in wheels.iter().filter(|wheel| wheel.elsewhere.is_none()) {
             let copy = folder.join(&wheel.name);
             files::copy(&wheel.path, &copy)?;
             wheel.expect_same(&copy)?;

@@ -25,24 +25,16 @@ pub(super) fn projects_json(projects: &[&str]) -> String {
 }
 
 /// The page of a project's files.
-pub(super) fn files_html(
-    project: &str,
-    wheels: &[&IndexedWheel],
-    files_url: Option<&str>,
-) -> String {
-    let links: String = wheels.iter().map(|wheel| link(wheel, files_url)).collect();
+pub(super) fn files_html(project: &str, wheels: &[&IndexedWheel]) -> String {
+    let links: String = wheels.iter().map(|wheel| link(wheel)).collect();
     page(&format!("Links for {project}"), &links)
 }
 
 /// The same for programs.
-pub(super) fn files_json(
-    project: &str,
-    wheels: &[&IndexedWheel],
-    files_url: Option<&str>,
-) -> String {
+pub(super) fn files_json(project: &str, wheels: &[&IndexedWheel]) -> String {
     let mut versions: Vec<&str> = wheels.iter().map(|wheel| wheel.full_version()).collect();
     versions.dedup();
-    let files: Vec<Value> = wheels.iter().map(|wheel| file(wheel, files_url)).collect();
+    let files: Vec<Value> = wheels.iter().map(|wheel| file(wheel)).collect();
     let page = json!({ "meta": meta(), "name": project, "versions": versions, "files": files });
     format!("{page:#}\n")
 }
@@ -59,13 +51,13 @@ fn page(title: &str, links: &str) -> String {
     )
 }
 
-fn link(wheel: &IndexedWheel, files_url: Option<&str>) -> String {
-    let (name, address) = (&wheel.name, address(wheel, files_url));
+fn link(wheel: &IndexedWheel) -> String {
+    let (name, address) = (&wheel.name, address(wheel));
     let mut attributes = String::new();
     if let Some(python) = wheel.requires_python() {
         attributes += &format!(" data-requires-python=\"{}\"", escaped(python));
     }
-    if let Some(sha256) = metadata_beside(wheel, files_url) {
+    if let Some(sha256) = metadata_beside(wheel) {
         // The second name is the first one's first, misspelt (PEP 714).
         attributes += &format!(
             " data-core-metadata=\"sha256={sha256}\" data-dist-info-metadata=\"sha256={sha256}\""
@@ -75,17 +67,17 @@ fn link(wheel: &IndexedWheel, files_url: Option<&str>) -> String {
     format!("<a href=\"{}#sha256={sha256}\"{attributes}>{name}</a><br>\n", escaped(&address))
 }
 
-fn file(wheel: &IndexedWheel, files_url: Option<&str>) -> Value {
+fn file(wheel: &IndexedWheel) -> Value {
     let mut file = json!({
         "filename": wheel.name,
-        "url": address(wheel, files_url),
+        "url": address(wheel),
         "hashes": { "sha256": wheel.digest.sha256.to_string() },
         "size": wheel.digest.size,
     });
     if let Some(python) = wheel.requires_python() {
         file["requires-python"] = python.into();
     }
-    if let Some(sha256) = metadata_beside(wheel, files_url) {
+    if let Some(sha256) = metadata_beside(wheel) {
         let digest = json!({ "sha256": sha256.to_string() });
         file["core-metadata"] = digest.clone();
         file["dist-info-metadata"] = digest;
@@ -94,18 +86,18 @@ fn file(wheel: &IndexedWheel, files_url: Option<&str>) -> Value {
 }
 
 /// Where a wheel is: beside the page, or elsewhere.
-fn address(wheel: &IndexedWheel, files_url: Option<&str>) -> String {
+fn address(wheel: &IndexedWheel) -> String {
     // A plus sign is the one character of these names that means something in an address.
     let name = wheel.name.replace('+', "%2B");
-    match files_url {
-        Some(url) => format!("{}/{name}", url.replace("{version}", wheel.version.as_str())),
+    match &wheel.elsewhere {
+        Some(url) => format!("{url}/{name}"),
         None => name,
     }
 }
 
 /// The digest of the metadata where they lie beside the wheel (PEP 658): pip then downloads one wheel.
-fn metadata_beside(wheel: &IndexedWheel, files_url: Option<&str>) -> Option<Sha256> {
-    files_url.is_none().then(|| Sha256::of(wheel.metadata.as_bytes()))
+fn metadata_beside(wheel: &IndexedWheel) -> Option<Sha256> {
+    wheel.elsewhere.is_none().then(|| Sha256::of(wheel.metadata.as_bytes()))
 }
 
 fn escaped(text: &str) -> String {

@@ -5,17 +5,12 @@ use std::io::{self, Read as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::IndexError;
+use super::{IndexError, Release};
 use crate::model::digest::{Digest, Sha256};
-use crate::model::manifest::{ArchiveRecord, Manifest};
+use crate::model::manifest::{ArchiveRecord, FILE_END, LONGEST, Manifest};
 use crate::model::version::Version;
 use crate::package::wheel;
 use crate::sys::files::{self, FileError};
-
-const MANIFEST: &str = ".manifest.json";
-
-/// More than any manifest has.
-const LONGEST: u64 = 64 << 20;
 
 /// More than the metadata of any wheel have.
 const LONGEST_METADATA: u64 = 4 << 20;
@@ -31,6 +26,8 @@ pub(super) struct IndexedWheel {
     pub(super) project: String,
     pub(super) version: Version,
     pub(super) digest: Digest,
+    /// The folder of the address that it is at, if not beside the page.
+    pub(super) elsewhere: Option<String>,
     /// Its `METADATA`.
     pub(super) metadata: String,
 }
@@ -54,17 +51,17 @@ impl IndexedWheel {
 }
 
 /// The wheels of all releases, oldest version first. One that several have is listed once.
-pub(super) fn read_all(releases: &[Utf8PathBuf]) -> Result<Vec<IndexedWheel>, IndexError> {
+pub(super) fn read_all(releases: &[Release]) -> Result<Vec<IndexedWheel>, IndexError> {
     let mut found: BTreeMap<(Version, String), IndexedWheel> = BTreeMap::new();
-    for folder in releases {
-        for wheel in read(folder)? {
+    for release in releases {
+        for wheel in read(release)? {
             let key = (wheel.version.clone(), wheel.name.clone());
             match found.get(&key) {
                 Some(known) if known.digest != wheel.digest => {
                     return Err(IndexError::Twice {
                         name: wheel.name,
                         one: known.release.clone(),
-                        other: folder.clone(),
+                        other: release.folder.clone(),
                     });
                 }
                 Some(_) => {}
@@ -78,9 +75,10 @@ pub(super) fn read_all(releases: &[Utf8PathBuf]) -> Result<Vec<IndexedWheel>, In
     Ok(found.into_values().collect())
 }
 
-fn read(folder: &Utf8Path) -> Result<Vec<IndexedWheel>, IndexError> {
+fn read(release: &Release) -> Result<Vec<IndexedWheel>, IndexError> {
+    let folder = &release.folder;
     let names = files::names(folder)?;
-    let manifests: Vec<&String> = names.iter().filter(|name| name.ends_with(MANIFEST)).collect();
+    let manifests: Vec<&String> = names.iter().filter(|name| name.ends_with(FILE_END)).collect();
     let [manifest] = manifests[..] else {
         return Err(IndexError::NoRelease { folder: folder.to_owned(), found: manifests.len() });
     };
@@ -88,16 +86,16 @@ fn read(folder: &Utf8Path) -> Result<Vec<IndexedWheel>, IndexError> {
     let manifest = Manifest::parse(&files::read_limited(&path, LONGEST)?)
         .map_err(|reason| IndexError::Unreadable { path, reason })?;
     let wheels = manifest.archives.iter().filter(|archive| wheel::is_wheel(&archive.name));
-    wheels.map(|wheel| read_wheel(folder, &manifest, wheel)).collect()
+    wheels.map(|wheel| read_wheel(release, &manifest, wheel)).collect()
 }
 
 fn read_wheel(
-    release: &Utf8Path,
+    release: &Release,
     manifest: &Manifest,
     record: &ArchiveRecord,
 ) -> Result<IndexedWheel, IndexError> {
     let (module, version) = (&manifest.module.name, &manifest.module.version);
-    let path = release.join(&record.name);
+    let path = release.folder.join(&record.name);
     let unreadable =
         |path: &Utf8Path, reason| IndexError::Unreadable { path: path.to_owned(), reason };
     if !is_named_for(&record.name, module, version) {
@@ -108,10 +106,11 @@ fn read_wheel(
     let metadata = metadata(&path).map_err(|error| unreadable(&path, error.to_string()))?;
     Ok(IndexedWheel {
         name: record.name.clone(),
-        release: release.to_owned(),
+        release: release.folder.clone(),
         project: module.to_lowercase().replace(['_', '.'], "-"),
         version: version.clone(),
         digest: Digest { sha256: record.sha256, size: record.size },
+        elsewhere: release.files_url.as_ref().map(|url| url.replace("{version}", version.as_str())),
         metadata,
         path,
     })
