@@ -41,3 +41,4 @@ mod wheels;
 mod windows;
 mod worker;
 mod worker_bounds;
+mod workflows;
