@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 mod amount;
 mod blame;
 mod cache;
+mod doctor;
 mod inspect;
 mod listing;
 mod place;
@@ -52,6 +53,7 @@ enum Command {
     Runners(runners::Args),
     Inspect(inspect::Args),
     Verify(verify::Args),
+    Doctor(doctor::Args),
     Smoke(smoke::Args),
     Report(report::Args),
     Cache(cache::Args),
@@ -106,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Runners(args) => runners::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Smoke(args) => smoke::run(args),
         Command::Report(args) => report::run(args),
         Command::Cache(args) => cache::run(args),

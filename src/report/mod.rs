@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod diagnosis;
 mod field;
 pub mod findings;
 mod flood;
