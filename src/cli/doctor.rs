@@ -1,6 +1,6 @@
 //! `modfarm doctor`: whether an Apache, a Python and a module go together, and what a log says.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Failure;
 use super::listing::Format;
@@ -8,6 +8,7 @@ use crate::download::doctor::{diagnose, log};
 use crate::download::reference::Reference;
 use crate::model::diagnosis::Ending;
 use crate::report::{diagnosis, terminal};
+use crate::sys::files;
 
 mod parts;
 
@@ -36,7 +37,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     log: Option<Utf8PathBuf>,
 
-    /// The manifest of a release, to name the exact file: mod_wsgi-windows-6.1.1.manifest.json
+    /// The manifest of a release, or the folder that holds it, to name the exact file
     #[arg(long, value_name = "FILE")]
     manifest: Option<Utf8PathBuf>,
 
@@ -52,8 +53,7 @@ Exit codes:
   2  there is nothing to look at, or it cannot be read";
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    let reference = args.manifest.as_deref().map(Reference::read).transpose();
-    let reference = reference.map_err(Failure::bad_input)?;
+    let reference = args.manifest.as_deref().map(manifest).transpose()?;
     let parts = parts::gather(&args)?;
     if parts.is_empty() && args.log.is_none() {
         return Err(Failure::bad_input(NOTHING));
@@ -70,6 +70,12 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         Ending::Broken => Err(Failure::not_passed("")),
         Ending::Fits | Ending::NothingBroken => Ok(()),
     }
+}
+
+/// The manifest in a file, or the one in a folder.
+fn manifest(path: &Utf8Path) -> Result<Reference, Failure> {
+    let found = if files::is_dir(path) { Reference::near(path) } else { Reference::read(path) };
+    found.map_err(Failure::bad_input)
 }
 
 const NOTHING: &str = "\

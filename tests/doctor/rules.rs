@@ -1,6 +1,10 @@
 //! The four rules: each kept, each broken with what to change, and what else is wrong.
 
+use modfarm::download::doctor::{Parts, diagnose};
+use modfarm::download::installation::discovery::Discovered;
 use modfarm::model::arch::Arch;
+use modfarm::model::diagnosis::Ending;
+use modfarm::model::installation::{Apache, Python};
 use modfarm::sys::files;
 
 use super::{Drive, made, says};
@@ -240,6 +244,11 @@ fn environments_headers_and_odd_pythons_are_remarked() {
         &[&home, &format!("LoadFile \"{dll}\""), "is a virtual environment of the Python in"],
     );
 
+    let own = drive.folder.join("Users/joe/venv");
+    made::environment(&own, r"C:\Python", "3.13.2");
+    let ran = drive.doctor(&["--apache", "Apache24", "--python", own.as_str()]).ended(0);
+    says(&ran, &["warning  ", "lies in the profile of joe, where the account of Apache's service"]);
+
     made::write(&drive.folder.join("Apache24/bin/python313.dll"), b"MZ");
     says(&drive.both(&[]).ended(0), &["warning  Apache24/bin/python313.dll is another copy"]);
     made::write(&drive.folder.join("Python/python313._pth"), b".\n");
@@ -275,6 +284,48 @@ fn one_of_the_two_alone_is_said_as_what_it_is() {
             "Nothing is broken, as far as can be told.",
         ],
     );
+}
+
+/// Without its manifest Windows does not find the runtime of VC9.
+#[test]
+fn a_vc9_module_without_its_manifest_is_named() {
+    let drive = Drive::empty();
+    drive.apache("2.2.34", Arch::Win32, "VC9");
+    drive.python("2.7.18", Arch::Win32, "VC9");
+    let whole = made::module("2.7", Arch::Win32, "VC9");
+    let whole = crate::made::pe::Made { magic: crate::made::pe::AP22, ..whole };
+    made::write(&drive.folder.join("mod_wsgi.so"), &whole.bytes());
+    let ran = drive.both(&["--module", "mod_wsgi.so"]);
+    assert!(!ran.stdout.contains("Microsoft.VC90.CRT"), "{}", ran.stdout);
+    let bare = crate::made::pe::Made { manifest: None, ..whole };
+    made::write(&drive.folder.join("mod_wsgi.so"), &bare.bytes());
+    let ran = drive.both(&["--module", "mod_wsgi.so"]).ended(1);
+    says(&ran, &["error  mod_wsgi.so: ", "Microsoft.VC90.CRT"]);
+}
+
+/// What nobody named is chosen of what was found: the Python that breaks no rule with the Apache.
+#[test]
+fn of_several_that_were_found_those_that_fit_are_taken() {
+    let drive = Drive::empty();
+    let of = |path: &str, arch| {
+        let folder = made::python(&drive.folder.join(path), "3.13.2", arch, "VS17");
+        Python::read(&folder).unwrap()
+    };
+    let pythons = vec![
+        of("Users/joe/Python313", Arch::Win64),
+        of("Program Files (x86)/Python313-32", Arch::Win32),
+        of("Program Files/Python313", Arch::Win64),
+    ];
+    let apache = Apache::read(&drive.apache("2.4.66", Arch::Win64, "VS17")).unwrap();
+    let mut parts = Parts::default();
+    parts.fill(Discovered { apaches: vec![apache.clone(), apache], pythons: pythons.clone() });
+    assert_eq!(parts.python.as_ref(), Some(&pythons[2]));
+    assert_eq!(parts.also_found.len(), 3, "{:?}", parts.also_found);
+    let diagnosis = diagnose(parts.settled(), None);
+    assert_eq!(diagnosis.ending(), Ending::NothingBroken);
+    let mut parts = Parts::default();
+    parts.fill(Discovered { apaches: Vec::new(), pythons: pythons.clone() });
+    assert_eq!(parts.python.as_ref(), Some(&pythons[1]));
 }
 
 /// The Apache of the kit is mingw's, which is of none of Microsoft's families.

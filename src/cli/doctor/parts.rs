@@ -2,10 +2,10 @@
 
 use super::{Args, Failure};
 use crate::download::doctor::Parts;
-use crate::download::installation::{discovery, modules};
+use crate::download::installation::{InstallationError, discovery, modules};
 use crate::model::installation::{Apache, Module, Python};
 
-/// Reads what was named. Where neither an Apache nor a Python was, looks for both.
+/// Reads what was named, and looks for what was not.
 pub(super) fn gather(args: &Args) -> Result<Parts, Failure> {
     let mut parts = Parts {
         apache: args.apache.as_deref().map(Apache::read).transpose().map_err(bad)?,
@@ -15,9 +15,7 @@ pub(super) fn gather(args: &Args) -> Result<Parts, Failure> {
     for file in &args.module {
         parts.modules.push(Module::read(file).map_err(bad)?);
     }
-    // Who names a log or a module alone may have it from another machine.
-    let is_alone = args.log.is_some() || !args.module.is_empty();
-    if (parts.apache.is_none() || parts.python.is_none()) && !is_alone {
+    if parts.apache.is_none() || parts.python.is_none() {
         parts.fill(discovery::discover());
     }
     if parts.modules.is_empty() {
@@ -26,6 +24,6 @@ pub(super) fn gather(args: &Args) -> Result<Parts, Failure> {
     Ok(parts.settled())
 }
 
-fn bad(error: crate::download::installation::InstallationError) -> Failure {
+fn bad(error: InstallationError) -> Failure {
     Failure::bad_input(error)
 }

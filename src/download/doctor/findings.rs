@@ -2,7 +2,7 @@
 //! virtual environment, an Apache that nothing can be compiled against.
 
 use super::{Parts, name};
-use crate::download::installation::conf_path;
+use crate::download::installation::{conf_path, user};
 use crate::model::abi::AbiFamily;
 use crate::model::finding::{Finding, Severity};
 use crate::model::installation::{Apache, Build, Module, Need, Python, PythonKind};
@@ -19,10 +19,11 @@ pub(super) fn findings(parts: &Parts, lines: &[String]) -> Vec<Finding> {
         all.extend(needed(&python.needs, &python.build));
         all.extend(library(python));
         all.extend(environment(python));
+        all.extend(environment_of_one(python));
         all.extend(kind(python));
     }
     for module in &parts.modules {
-        all.extend(needed(&module.needs, &module.build));
+        all.extend(parts.needs_of(module).filter_map(|need| need_of(need, &module.build)));
         all.extend(inspected(module));
     }
     all.extend(newest_runtime(parts));
@@ -128,6 +129,20 @@ fn environment(python: &Python) -> Option<Finding> {
             "{home} is a virtual environment of the Python in {base}: WSGIPythonHome names the environment, LoadFile the DLL of its Python, for the environment has none"
         ),
         "",
+    ))
+}
+
+/// Its Python may be for all users.
+fn environment_of_one(python: &Python) -> Option<Finding> {
+    let user = user(&python.home).filter(|_| python.is_environment)?;
+    Some(finding(
+        Severity::Warning,
+        "environment-of-one-user",
+        format!(
+            "{} lies in the profile of {user}, where the account of Apache's service may not read",
+            python.home
+        ),
+        "make the environment in a folder that all may read, as C:\\www\\venv",
     ))
 }
 

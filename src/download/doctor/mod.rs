@@ -11,9 +11,10 @@ mod take;
 use camino::Utf8Path;
 
 use super::installation::discovery::Discovered;
+use super::installation::lies_in;
 use super::reference::Reference;
 use crate::model::diagnosis::{Answer, Diagnosis};
-use crate::model::installation::{Apache, Build, Module, Python};
+use crate::model::installation::{Apache, Build, Module, Need, Python};
 
 /// What is looked at.
 #[derive(Clone, Debug, Default)]
@@ -101,6 +102,16 @@ impl Parts {
         self.also_found.extend(beside.iter().map(|it| found_at(it.describe(), &it.file)));
         self.modules = chosen;
         self
+    }
+
+    /// What a module cannot be loaded without: what lies beside httpd.exe is found there, and what lies
+    /// beside Python's DLL was loaded with that one.
+    fn needs_of<'a>(&'a self, module: &'a Module) -> impl Iterator<Item = &'a Need> {
+        let bin = self.apache.as_ref().map(|apache| apache.folder.join("bin"));
+        let python = self.python.as_ref().map(|python| python.base.clone());
+        let folders: Vec<_> = bin.into_iter().chain(python).collect();
+        let is_there = move |dll: &str| folders.iter().any(|folder| lies_in(folder, dll));
+        module.needs.iter().filter(move |need| !is_there(&need.dll))
     }
 
     /// What all parts are compiled with and for, by their names.

@@ -22,6 +22,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::inspect::NotAModule;
 use crate::sys::files::FileError;
 
+pub use kind::user;
+pub use needs::lies_in;
 pub use place::{conf_path, windows_path};
 
 /// Why a folder or a file is not what it was named as.

@@ -5,7 +5,7 @@ use super::windows::load_failure;
 use crate::download::doctor::{Parts, name, rules, take};
 use crate::download::installation::conf_path;
 use crate::model::diagnosis::Answer;
-use crate::model::installation::{Module, PythonKind};
+use crate::model::installation::{Module, Need, PythonKind};
 use crate::smoke::words;
 
 /// Who is 32 bit and who 64.
@@ -45,10 +45,13 @@ pub(super) fn missing(line: &str, parts: &Parts) -> Option<String> {
     if let Some(why) = objection(line, parts) {
         return Some(why);
     }
-    let of_windows = module.needs.iter().filter(|need| need.in_system == Some(false));
-    let missing = module.needs.iter().filter(|need| need.runtime.is_none()).chain(of_windows);
-    let mut missing: Vec<&str> = missing.map(|need| need.dll.as_str()).collect();
-    missing.dedup();
+    // Whether Windows has a runtime is not known where no Windows can be seen.
+    let is_missing = |need: &&Need| match need.runtime {
+        Some(_) => need.in_system == Some(false),
+        None => need.in_system != Some(true),
+    };
+    let missing = parts.needs_of(module).filter(is_missing);
+    let missing: Vec<&str> = missing.map(|need| need.dll.as_str()).collect();
     if !missing.is_empty() {
         let missing = missing.join(", ");
         return Some(format!("{name} imports {missing}, which is not there"));

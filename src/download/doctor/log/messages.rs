@@ -22,7 +22,7 @@ pub(super) struct Message {
 }
 
 /// All of them.
-pub(super) static MESSAGES: [Message; 19] = [
+pub(super) static MESSAGES: [Message; 20] = [
     Message {
         id: "not-a-win32-application",
         is: |line| refused(line, Refusal::NotWin32),
@@ -64,7 +64,7 @@ pub(super) static MESSAGES: [Message; 19] = [
             let python = ["PermissionError", "[WinError 5]", "Error 5: Access"];
             refused(line, Refusal::Denied) || any(line, &python)
         },
-        means: "the account that Apache runs as may not read the file: Python or the module lies in the profile of one user, or comes from the Microsoft Store",
+        means: "the account that Apache runs as may not read (or write) a file. Where Apache cannot load it: Python or the module lies in the profile of one user, or comes from the Microsoft Store",
         here: here::for_one_user,
         remedy: "rule 2: install Python for all users, from python.org, and put environments and modules where the service may read them",
     },
@@ -115,6 +115,13 @@ pub(super) static MESSAGES: [Message; 19] = [
         means: "Python gives up as it starts inside Apache",
         here: here::home,
         remedy: "see what it says in this line, and compare WSGIPythonHome and LoadFile with the lines below",
+    },
+    Message {
+        id: "child-does-not-start",
+        is: |line| line.contains("create child process failed"),
+        means: "Apache's child process, which runs Python and mod_wsgi, ends before it is ready; what Python said of it stands above, or in the console alone",
+        here: here::home,
+        remedy: "start bin\\httpd.exe in a console to see what Python says; compare WSGIPythonHome and LoadFile with the lines below",
     },
     Message {
         id: "child-crashed",

@@ -45,6 +45,7 @@ fn each_reported_message_is_known() {
         ("mod_wsgi.obj : error LNK2001: unresolved external symbol __imp__ap_mpm_query@8".into(), "linked-with-other-bits"),
         ("fatal error LNK1112: module machine type 'x86' conflicts with target machine type 'x64'".into(), "linked-with-other-bits"),
         ("[mpm_winnt:notice] [pid 5788:tid 828] AH00428: Parent: child process 14664 exited with status 3221225477 -- Restarting.".into(), "child-crashed"),
+        ("[mpm_winnt:crit] [pid 4400:tid 148] AH00419: master_main: create child process failed. Exiting.".into(), "child-does-not-start"),
         ("Invalid command 'WSGIScriptAlias', perhaps misspelled or defined by a module not included in the server configuration".into(), "unknown-directive"),
         ("There is 'LoadModule wsgi_module modules/mod_wsgi.so' line in httpd.conf file".into(), "where-does-it-go"),
         ("[so:warn] [pid 7040:tid 144] AH01574: module wsgi_module is already loaded, skipping".into(), "loaded-twice"),
