@@ -123,7 +123,7 @@ fn write_ending(text: &mut String, diagnosis: &Diagnosis) {
         Ending::Fits => "It fits.".to_owned(),
         Ending::NothingBroken if diagnosis.rules.is_empty() => "Nothing is wrong.".to_owned(),
         Ending::NothingBroken => "Nothing is broken, as far as can be told.".to_owned(),
-        Ending::Broken => format!("It does not work so: {why}."),
+        Ending::Broken => format!("Something must be changed: {why}."),
     };
     _ = writeln!(text, "\n{ending}");
     if let Some(partner) = &diagnosis.goes_with {

@@ -203,7 +203,10 @@ fn what_is_missing_is_named() {
     let missing = "error  httpd.exe imports VCRUNTIME140.dll, which is neither beside it nor in the system folder";
     says(
         &ran,
-        &[missing, "install the newest Visual C++ v14 Redistributable (2015 to 2026) (x64)"],
+        &[
+            missing,
+            "install the newest Visual C++ Redistributable for Visual Studio 2015 to 2026 (x64)",
+        ],
     );
     made::write(&drive.folder.join("Windows/System32/vcruntime140.dll"), b"MZ");
     let ran = drive.both(&[]).ended(0);
@@ -214,7 +217,15 @@ fn what_is_missing_is_named() {
     says(&ran, &["error  libhttpd.dll imports libaprutil-1.dll, which is neither beside it nor"]);
     drive.apache("2.4.66", Arch::Win64, "VS18");
     let ran = drive.both(&[]).ended(0);
-    says(&ran, &["Apache is compiled with VS18 and needs version 14.50 or later"]);
+    says(&ran, &["note  Apache is compiled with VS18 and needs version 14.50 or later"]);
+    let runtime = |minor| {
+        let made = crate::made::pe::Made::binary(&["KERNEL32.dll"], &["memcpy"]);
+        let made = made.version([14, minor, 1, 0], "Microsoft Corporation");
+        made::write(&drive.folder.join("Windows/System32/vcruntime140.dll"), &made.bytes());
+        drive.both(&[])
+    };
+    says(&runtime(29).ended(1), &["error  Apache is compiled with VS18", "; 14.29 is installed"]);
+    assert!(!runtime(50).ended(0).stdout.contains("VS18 and needs"));
 
     let library = drive.folder.join("Python/Lib/encodings");
     files::remove_dir_all(&library).unwrap();

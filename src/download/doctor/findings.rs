@@ -6,6 +6,7 @@ use crate::download::installation::{conf_path, user};
 use crate::model::abi::AbiFamily;
 use crate::model::finding::{Finding, Severity};
 use crate::model::installation::{Apache, Build, Module, Need, Python, PythonKind};
+use crate::model::version::Version;
 
 /// Everything, worst first.
 pub(super) fn findings(parts: &Parts, lines: &[String]) -> Vec<Finding> {
@@ -44,7 +45,7 @@ fn needed(needs: &[Need], build: &Build) -> Vec<Finding> {
 }
 
 fn need_of(need: &Need, build: &Build) -> Option<Finding> {
-    let Need { dll, by, runtime, in_system } = need;
+    let Need { dll, by, runtime, in_system, .. } = need;
     let bits = if build.machine == "win32" { "x86" } else { "x64" };
     match (runtime, in_system) {
         (_, Some(true)) => None,
@@ -179,17 +180,31 @@ fn inspected(module: &Module) -> Vec<Finding> {
         .collect()
 }
 
+/// The runtime that Visual Studio 2026 brought.
+const OF_VS18: &str = "14.50";
+
 /// The runtime must be at least as new as the newest compiler.
 fn newest_runtime(parts: &Parts) -> Option<Finding> {
     let is_vs18 = |build: &&Build| build.compiler.as_deref() == Some("VS18");
     let builds = parts.builds();
     let (name, build) = builds.iter().find(|(_, build)| is_vs18(build))?;
     let bits = if build.machine == "win32" { "x86" } else { "x64" };
+    let wanted: Version = OF_VS18.parse().ok()?;
+    let needs = parts.apache.iter().flat_map(|apache| &apache.needs);
+    let needs = needs.chain(parts.modules.iter().flat_map(|module| &module.needs));
+    let installed = needs.filter_map(|need| need.system_version.as_ref()).max();
+    let (severity, check, is) = match installed {
+        Some(installed) if *installed >= wanted => return None,
+        Some(installed) => {
+            (Severity::Error, "runtime-too-old", format!("; {installed} is installed"))
+        }
+        None => (Severity::Note, "new-runtime", String::new()),
+    };
     Some(finding(
-        Severity::Note,
-        "new-runtime",
+        severity,
+        check,
         format!(
-            "{name} is compiled with VS18 and needs version 14.50 or later of the Visual C++ runtime"
+            "{name} is compiled with VS18 and needs version {OF_VS18} or later of the Visual C++ runtime{is}"
         ),
         format!("install {} ({bits})", AbiFamily::Vc14.redistributable()),
     ))

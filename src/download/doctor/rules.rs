@@ -209,7 +209,17 @@ fn right_module(parts: &Parts, take: Option<&Take>) -> Rule {
         let what: Vec<String> = parts.modules.iter().map(Module::describe).collect();
         return unknown(4, &format!("{} is {}", names.join(", "), what.join(", ")));
     }
-    rule(4, Answer::Kept, format!("{} is", names.join(", ")), None)
+    let what = parts.modules.iter().map(|module| compiled_for(&name(module), module));
+    rule(4, Answer::Kept, what.collect::<Vec<_>>().join("; "), None)
+}
+
+/// `mod_wsgi.so is of VC14, for Python 3.13 and Apache 2.4`.
+fn compiled_for(name: &str, module: &Module) -> String {
+    let known = |text: Option<String>| text.unwrap_or_else(|| "an unknown one".to_owned());
+    let abi = known(module.build.abi.map(|abi| abi.to_string()));
+    let python = known(module.really.python.map(|tag| tag.to_string()));
+    let apache = known(module.really.apache_series.clone());
+    format!("{name} is of {abi}, for Python {python} and Apache {apache}")
 }
 
 /// Why a module does not go with this Apache and this Python.
