@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 mod amount;
 mod blame;
 mod cache;
+mod doctor;
 mod fetch;
 mod index;
 mod inspect;
@@ -65,6 +66,7 @@ enum Command {
     Install(Box<install::Args>),
     Uninstall(uninstall::Args),
     Index(index::Args),
+    Doctor(doctor::Args),
     Smoke(smoke::Args),
     Report(report::Args),
     Cache(cache::Args),
@@ -124,6 +126,7 @@ pub fn main() -> ExitCode {
         Command::Install(args) => install::run(*args),
         Command::Uninstall(args) => uninstall::run(args),
         Command::Index(args) => index::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Smoke(args) => smoke::run(args),
         Command::Report(args) => report::run(args),
         Command::Cache(args) => cache::run(args),

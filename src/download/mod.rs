@@ -2,6 +2,7 @@
 //! whether a file is its own, and how it comes into an Apache.
 
 pub mod choose;
+pub mod doctor;
 pub mod fetch;
 pub mod install;
 pub mod installation;
