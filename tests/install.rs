@@ -351,7 +351,7 @@ fn one_command_makes_a_fresh_apache_serve_a_page() {
     let original = machine.configuration(port).replace('\n', "\r\n");
     machine.write("conf/httpd.conf", original.as_bytes());
     machine.write("logs/none.txt", b"");
-    let python_folder = machine.folder.join("Program Files/Python313");
+    let python_folder = machine.folder.join("Prógram Files/Python313");
     copy(&python("3.13"), &python_folder);
     let before = machine.state();
     let from = format!("github:{REPOSITORY}");
