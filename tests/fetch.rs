@@ -446,7 +446,7 @@ fn a_folder_needs_no_network_and_all_of_it_can_be_taken() {
     let all = ["--all", "--from", from.as_str(), "--to", "all"];
     let ran = desk.fetch(&all).ended(0);
     let names = files::names(&desk.folder.join("all")).expect("files");
-    assert_eq!(names.len(), 5, "{names:?}");
+    assert_eq!(names, files::names(&released()).expect("files"));
     for name in &names {
         assert_eq!(files::read(&desk.folder.join("all").join(name)).expect("it"), bytes_of(name));
     }
@@ -543,4 +543,27 @@ fn runs_at_once_do_not_disturb_each_other() {
         run.end().ended(0);
     }
     desk.assert_fetched();
+}
+
+/// All of it comes from GitHub as well; checksums that say something else than the manifest are refused.
+#[test]
+fn all_of_a_release_comes_from_github() {
+    let (desk, github) = (Desk::new(), github());
+    let ran = desk.of_github(&github, &["--all", "--to", "all"]).ended(0);
+    let all = desk.folder.join("all");
+    assert_eq!(files::names(&all).expect("files"), files::names(&released()).expect("files"));
+    assert!(ran.stderr.contains("Fetching from github:"), "{}", ran.stderr);
+    Ran::of(&mut modfarm(&all, &["verify", "--complete", "."])).ended(0);
+    let change = |end: &'static str, bytes: &'static [u8]| {
+        github.change(|repository| {
+            let assets = repository.releases.values_mut().flat_map(|release| &mut release.assets);
+            for asset in assets.filter(|asset| asset.name.ends_with(end)) {
+                asset.bytes = Some(bytes.into());
+            }
+        });
+        desk.of_github(&github, &["--all", "--to", "more"])
+    };
+    change(".notes.md", b"x").refused(1, &["the checksums say another SHA-256"]);
+    change(".SHA256SUMS", b"x").refused(1, &["SHA256SUMS of github:", "a line is no checksum"]);
+    assert!(!files::exists(&desk.folder.join("more")));
 }

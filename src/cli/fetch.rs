@@ -29,7 +29,7 @@ pub(super) struct Args {
     /// The folder that the files come into; modules of several Apaches into a folder of each
     #[arg(long, value_name = "DIR", default_value = ".")]
     to: Utf8PathBuf,
-    /// Take every archive of the release, and its manifest
+    /// Take every file of the release
     #[arg(long, conflicts_with_all = ["cells", "apache", "python"])]
     all: bool,
     /// Download no module: say whether files that are here are those of the release

@@ -270,6 +270,15 @@ impl Source {
         &self.reference.manifest
     }
 
+    /// A small file of it, if it is there. What it is worth is for the caller to say.
+    pub fn small(&self, name: &str) -> Result<Option<Vec<u8>>, SourceError> {
+        match &self.place {
+            Place::Folder(folder) => folder.small(name),
+            Place::Mirror(mirror) => mirror.small(name),
+            Place::GitHub(github) => github.small(name),
+        }
+    }
+
     /// Brings a file of it here, whole and compared.
     pub fn obtain(&self, wanted: &ArchiveRecord, events: &Events) -> Result<Obtained, SourceError> {
         match &self.place {

@@ -6,11 +6,12 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::{Obtained, SourceError, is_page};
+use crate::download::reference::LONGEST;
 use crate::model::digest::Digest;
 use crate::model::event::{Event, Events};
 use crate::model::manifest::ArchiveRecord;
 use crate::sys::partial::Partial;
-use crate::sys::web::{Wanted, Web, WebError};
+use crate::sys::web::{BYTES, Wanted, Web, WebError};
 
 /// What downloads, and where to.
 #[derive(Clone, Debug)]
@@ -52,6 +53,15 @@ impl Transfer {
             }
             // What was there before may have been the wrong part.
             partial.restart()?;
+        }
+    }
+
+    /// A small file, if it is there.
+    pub(super) fn small(&self, url: &Url) -> Result<Option<Vec<u8>>, SourceError> {
+        match self.web.read(url, BYTES, LONGEST) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(WebError::Refused { status: 404, .. }) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 
