@@ -24,8 +24,6 @@ pub(super) struct Args {
     /// The cells whose modules are wanted; with --verify the files to compare
     #[arg(value_name = "CELL")]
     cells: Vec<String>,
-    #[command(flatten)]
-    wanted: WantedArgs,
     /// The folder that the files come into; modules of several Apaches into a folder of each
     #[arg(long, value_name = "DIR", default_value = ".")]
     to: Utf8PathBuf,
@@ -41,6 +39,8 @@ pub(super) struct Args {
     /// How to print what was done
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten)]
+    wanted: WantedArgs,
     #[command(flatten)]
     source: SourceArgs,
 }
