@@ -24,7 +24,7 @@ pub(crate) static RELEASE: LazyLock<Site> = LazyLock::new(|| {
     let site = Site::new();
     source::quick(&site.folder.join("src"), "6.1.1");
     let only =
-        ["--only", "Apache24-win64-VS1[78]/py313-*", "--only", "Apache24-win64-VS17/py314-*"];
+        ["--only", "Apache24-win64-VS1[78]/py313-*", "--only", "Apache24-win64-VS17/py31[24]-*"];
     site.run(&[&["release", "--source", "src", "--no-smoke"][..], &only].concat()).ended(0);
     site
 });
@@ -232,6 +232,11 @@ fn a_manifest_is_trusted_by_its_digest_and_understood_or_refused() {
     );
     let leading = |text: &str| Some(text.replacen(&format!("\"{ZIP}\""), "\"../../evil.zip\"", 1));
     refused(&leading, 1, &["names '../../evil.zip', which is no name of a file"]);
+    let huge = |text: &str| {
+        let size = files::metadata(&released().join(ZIP)).expect("it").len();
+        Some(text.replacen(&format!("\"size\": {size}"), "\"size\": 99999999999", 1))
+    };
+    refused(&huge, 1, &["has 99999999999 bytes, more than any archive of a release"]);
     let module =
         |text: &str| Some(text.replacen("\"name\": \"mod_wsgi\"", "\"name\": \"../mod_wsgi\"", 1));
     refused(&module, 1, &["names '../mod_wsgi', which is no name of a file"]);
@@ -441,7 +446,7 @@ fn a_folder_needs_no_network_and_all_of_it_can_be_taken() {
     let all = ["--all", "--from", from.as_str(), "--to", "all"];
     let ran = desk.fetch(&all).ended(0);
     let names = files::names(&desk.folder.join("all")).expect("files");
-    assert_eq!(names.len(), 5, "{names:?}");
+    assert_eq!(names, files::names(&released()).expect("files"));
     for name in &names {
         assert_eq!(files::read(&desk.folder.join("all").join(name)).expect("it"), bytes_of(name));
     }
@@ -469,21 +474,96 @@ fn a_cell_that_cannot_be_had_is_said_why() {
     let nearest = ["has no Apache24-win64-VS17/py331-VC14", "hint: the nearest are ", CELL];
     refused("Apache24-win64-VS17/py331-VC14", &nearest);
     refused("nonsense", &["mod_wsgi 6.1.1 has no nonsense"]);
-    let manifest = manifest();
-    let cells = manifest["cells"].as_array().expect("cells");
-    let of = |verdict: &str| {
-        let cell = cells.iter().find(|cell| cell["verdict"]["verdict"] == verdict);
-        cell.map(|cell| {
-            let text = |value: &Value| value.as_str().expect("a text").to_owned();
-            (text(&cell["id"]), text(&cell["verdict"]["reason"]))
-        })
-    };
-    if let Some((id, reason)) = of("excluded") {
-        refused(&id, &[&format!("{id} is excluded: {reason}")]);
-    }
-    let not_built = cells.iter().find(|cell| cell["not_built"].is_string()).expect("one");
-    refused(not_built["id"].as_str().expect("an id"), &["was not built for mod_wsgi 6.1.1: "]);
+    refused("Apache24-win64-VS17/py312-VC14", &["was not built for mod_wsgi 6.1.1: no runner has"]);
     desk.fetch(&["--from", from.as_str()])
         .refused(2, &["there is no Apache to choose", "or a cell"]);
     desk.fetch(&[CELL]).refused(2, &["--from"]);
+}
+
+/// What is not supported is taken on request, with its reason; what is excluded never is.
+#[test]
+fn what_is_not_supported_is_taken_on_request() {
+    let desk = Desk::new();
+    let (_keep, from) = folder();
+    for name in [ZIP, &format!("{STEM}.manifest.json")] {
+        files::copy(&released().join(name), &from.join(name)).expect("a copy");
+    }
+    let path = from.join(format!("{STEM}.manifest.json"));
+    let judge = |verdict: Value| {
+        let mut manifest = manifest();
+        let cells = manifest["cells"].as_array_mut().expect("cells");
+        let cell = cells.iter_mut().find(|cell| cell["id"] == CELL).expect("a cell");
+        cell["verdict"] = verdict;
+        files::write_atomic(&path, manifest.to_string().as_bytes()).expect("a file");
+    };
+    let fetch = |more: &[&str]| desk.fetch(&[&[CELL, "--from", from.as_str()], more].concat());
+    judge(serde_json::json!({ "verdict": "unsupported", "reason": "it mixes compilers" }));
+    fetch(&[])
+        .refused(2, &["is not supported: it mixes compilers", "hint: --unsupported takes it"]);
+    desk.assert_there(&[]);
+    let ran = fetch(&["--unsupported"]).ended(0);
+    assert!(ran.stdout.contains("not supported: it mixes compilers\n"), "{}", ran.stdout);
+    desk.assert_fetched();
+    files::remove_file(&desk.folder.join(MODULE)).expect("a file");
+    judge(serde_json::json!({ "verdict": "excluded", "reason": "it crashes" }));
+    fetch(&["--unsupported"]).refused(2, &[&format!("{CELL} is excluded: it crashes")]);
+    desk.assert_there(&[]);
+}
+
+/// The proxy of the environment is asked, and not for what is in `NO_PROXY`.
+#[test]
+fn a_proxy_is_asked_and_what_it_says_is_told() {
+    let (desk, server) = (Desk::new(), Server::start());
+    let manifest = mirror(&server);
+    let proxy = Server::start();
+    let page = b"<!DOCTYPE html><title>Sign in</title>".to_vec();
+    let address = proxy.serve("/", &[Answer::Bytes(page)]);
+    let fetch = |no_proxy: &str| {
+        let mut command = desk.command(&[CELL, "--from", &manifest]);
+        command.env_remove("GH_TOKEN").env("HTTP_PROXY", &address).env("NO_PROXY", no_proxy);
+        Ran::of(&mut command)
+    };
+    let ran = fetch("example.com").ended(3);
+    assert!(proxy.asked() > 0 && server.asked() == 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("HTTPS_PROXY") && ran.stderr.contains("hint: "), "{}", ran.stderr);
+    desk.assert_there(&[]);
+    fetch("127.0.0.1").ended(0);
+    desk.assert_fetched();
+}
+
+/// They wait for each other, and each has the file.
+#[test]
+fn runs_at_once_do_not_disturb_each_other() {
+    let (desk, server) = (Desk::new(), Server::start());
+    let manifest = mirror(&server);
+    let runs: Vec<Running> = (0..4)
+        .map(|_| Running::start(desk.command(&[CELL, "--from", &manifest]).env_remove("GH_TOKEN")))
+        .collect();
+    for run in runs {
+        run.end().ended(0);
+    }
+    desk.assert_fetched();
+}
+
+/// All of it comes from GitHub as well; checksums that say something else than the manifest are refused.
+#[test]
+fn all_of_a_release_comes_from_github() {
+    let (desk, github) = (Desk::new(), github());
+    let ran = desk.of_github(&github, &["--all", "--to", "all"]).ended(0);
+    let all = desk.folder.join("all");
+    assert_eq!(files::names(&all).expect("files"), files::names(&released()).expect("files"));
+    assert!(ran.stderr.contains("Fetching from github:"), "{}", ran.stderr);
+    Ran::of(&mut modfarm(&all, &["verify", "--complete", "."])).ended(0);
+    let change = |end: &'static str, bytes: &'static [u8]| {
+        github.change(|repository| {
+            let assets = repository.releases.values_mut().flat_map(|release| &mut release.assets);
+            for asset in assets.filter(|asset| asset.name.ends_with(end)) {
+                asset.bytes = Some(bytes.into());
+            }
+        });
+        desk.of_github(&github, &["--all", "--to", "more"])
+    };
+    change(".notes.md", b"x").refused(1, &["the checksums say another SHA-256"]);
+    change(".SHA256SUMS", b"x").refused(1, &["SHA256SUMS of github:", "a line is no checksum"]);
+    assert!(!files::exists(&desk.folder.join("more")));
 }

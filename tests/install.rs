@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use modfarm::sys::files;
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::fetch::{TAG, publish, released};
 use crate::github::{REPOSITORY, StandIn};
 use crate::program::{
-    Ran, folder, free_port, json, modfarm, read, running_roots, site_with_source,
+    Ran, Running, folder, free_port, json, modfarm, read, running_roots, site_with_source,
 };
 
 const CELL: &str = "Apache24-win64-VS17/py313-VC14";
@@ -332,6 +333,40 @@ impl Machine {
     }
 }
 
+/// Interrupted, it takes all back itself; killed, it has written down what is to be taken out.
+#[test]
+fn whoever_is_ended_while_httpd_is_asked_leaves_nothing_behind() {
+    let machine = Machine::new();
+    machine.share_wine();
+    machine.write(&format!("modules/{MODULE}"), b"somebody else's");
+    let before = machine.state();
+    let (from, python) = (released(), python("3.13"));
+    for signal in [Signal::INT, Signal::KILL] {
+        let arguments = ["install", "--from", from.as_str(), "--python", python.as_str()];
+        let run = Running::start(machine.command(&arguments).arg("--configure"));
+        let start = Instant::now();
+        while !String::from_utf8_lossy(&machine.bytes("conf/httpd.conf")).contains(INCLUDE) {
+            assert!(start.elapsed() < Duration::from_secs(60), "nothing is configured");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        run.signal(signal);
+        let ran = run.end();
+        if signal == Signal::INT {
+            ran.refused(130, &["interrupted; all that was changed is as it was"]);
+        } else {
+            assert_eq!(ran.code, -1, "{}", ran.stderr);
+            assert_ne!(machine.state(), before);
+            machine.uninstall(&[]).ended(0);
+        }
+        assert_eq!(machine.state(), before);
+    }
+    let start = Instant::now();
+    while !crate::program::processes(&machine.folder).is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(20), "something runs");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[track_caller]
 fn nothing_runs(folder: &Utf8Path) {
     let left = crate::program::processes(folder);
@@ -351,7 +386,7 @@ fn one_command_makes_a_fresh_apache_serve_a_page() {
     let original = machine.configuration(port).replace('\n', "\r\n");
     machine.write("conf/httpd.conf", original.as_bytes());
     machine.write("logs/none.txt", b"");
-    let python_folder = machine.folder.join("Program Files/Python313");
+    let python_folder = machine.folder.join("Prógram Files/Python313");
     copy(&python("3.13"), &python_folder);
     let before = machine.state();
     let from = format!("github:{REPOSITORY}");

@@ -24,12 +24,10 @@ pub(super) struct Args {
     /// The cells whose modules are wanted; with --verify the files to compare
     #[arg(value_name = "CELL")]
     cells: Vec<String>,
-    #[command(flatten)]
-    wanted: WantedArgs,
     /// The folder that the files come into; modules of several Apaches into a folder of each
     #[arg(long, value_name = "DIR", default_value = ".")]
     to: Utf8PathBuf,
-    /// Take every archive of the release, and its manifest
+    /// Take every file of the release
     #[arg(long, conflicts_with_all = ["cells", "apache", "python"])]
     all: bool,
     /// Download no module: say whether files that are here are those of the release
@@ -41,6 +39,8 @@ pub(super) struct Args {
     /// How to print what was done
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten)]
+    wanted: WantedArgs,
     #[command(flatten)]
     source: SourceArgs,
 }

@@ -28,8 +28,6 @@ pub(super) struct Args {
     /// The cell, where it is not to be found out: Apache24-win64-VS17/py313-VC14
     #[arg(value_name = "CELL")]
     cell: Option<String>,
-    #[command(flatten)]
-    wanted: WantedArgs,
     /// Write the lines into the configuration of the Apache as well, and test it with `httpd -t`
     #[arg(long)]
     configure: bool,
@@ -39,6 +37,8 @@ pub(super) struct Args {
     /// How to print what was done
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    #[command(flatten)]
+    wanted: WantedArgs,
     #[command(flatten)]
     source: SourceArgs,
 }
@@ -138,6 +138,9 @@ fn lines_of(
         None => windows_path(&absolute(path)),
     };
     let python: Option<&Python> = here.python.as_ref();
+    if python.is_some_and(|python| spell(&python.home).starts_with('/')) {
+        events.note("the lines have the paths of this system; on Windows its own belong there");
+    }
     lines(module, &choice.cell.id, python, spell)
 }
 

@@ -101,6 +101,7 @@ pub(super) fn blame(error: FetchError) -> Failure {
             SourceError::Wrong { .. }
             | SourceError::Untrusted { .. }
             | SourceError::Name { .. }
+            | SourceError::Size { .. }
             | SourceError::Missing { .. } => Failure::not_passed(error),
             SourceError::File(file) if !file.is_not_found() => Failure::environment(error),
             _ => Failure::bad_input(error),

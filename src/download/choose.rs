@@ -262,3 +262,6 @@ fn age(cell: &CellRecord) -> u32 {
 fn title(manifest: &Manifest) -> String {
     format!("{} {}", manifest.module.name, manifest.module.version)
 }
+
+#[cfg(test)]
+mod tests;

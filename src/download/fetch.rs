@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
+use super::beside::{beside, name_of};
 use super::choose::Choice;
 use super::reference::MANIFEST;
 use super::source::{Source, SourceError};
 use crate::model::cell::ApacheLabel;
-use crate::model::digest::Sha256;
+use crate::model::digest::{Digest, Sha256};
 use crate::model::event::{Event, Events};
 use crate::model::fetched::{Change, Fetched, FetchedFile};
 use crate::model::manifest::{ArchiveRecord, Manifest};
@@ -89,28 +90,28 @@ pub fn fetch(
     Ok(report(source, choices.iter().zip(found).map(file).collect()))
 }
 
-/// Takes every archive of a release, and its manifest last.
+/// Takes every file of a release, the manifest last.
 pub fn fetch_all(
     source: &Source,
     to: &Utf8Path,
     dry_run: bool,
     events: &Events,
 ) -> Result<Fetched, FetchError> {
-    let records = &source.manifest().archives;
-    let mut missing = Vec::new();
     let mut taken = Vec::new();
-    for record in records {
-        let path = to.join(&record.name);
-        let found = there(&path)?;
-        if found != Some(record.sha256) {
+    let mut missing = Vec::new();
+    for record in &source.manifest().archives {
+        let file = asset(to, &record.name, record.sha256, record.size, dry_run)?;
+        if file.change != Change::Unchanged {
             missing.push(record);
         }
-        taken.push(asset(path, found, record.sha256, record.size, dry_run));
+        taken.push(file);
     }
-    let digest = source.reference.digest;
-    let manifest = to.join(source.reference.path.file_name().unwrap_or(MANIFEST));
-    let found = there(&manifest)?;
-    taken.push(asset(manifest.clone(), found, digest.sha256, digest.size, dry_run));
+    let mut small = beside(source)?;
+    small.push((name_of(source.manifest(), MANIFEST), source.manifest.clone()));
+    for (name, bytes) in &small {
+        let digest = Digest::of(bytes);
+        taken.push(asset(to, name, digest.sha256, digest.size, dry_run)?);
+    }
     if !dry_run {
         plan(source, &missing, events);
         for record in missing {
@@ -118,8 +119,8 @@ pub fn fetch_all(
             files::copy(&obtained.path, &to.join(&record.name))?;
             obtained.release()?;
         }
-        if found != Some(digest.sha256) {
-            files::write_atomic(&manifest, &source.manifest)?;
+        for (name, bytes) in &small {
+            files::write_atomic(&to.join(name), bytes)?;
         }
     }
     Ok(report(source, taken))
@@ -183,10 +184,12 @@ fn archive_of<'a>(
     manifest: &'a Manifest,
     label: &ApacheLabel,
 ) -> Result<&'a ArchiveRecord, FetchError> {
-    let stem = format!("{}-windows-{}", manifest.module.name, manifest.module.version);
-    let of_name = |name: String| manifest.archives.iter().find(|archive| archive.name == name);
-    of_name(format!("{stem}-{label}.zip"))
-        .or_else(|| of_name(format!("{stem}.zip")))
+    let ending = |end: &str| {
+        let name = name_of(manifest, end);
+        manifest.archives.iter().find(|archive| archive.name == name)
+    };
+    ending(&format!("-{label}.zip"))
+        .or_else(|| ending(".zip"))
         .ok_or_else(|| FetchError::NoArchive { label: label.to_string() })
 }
 
@@ -208,14 +211,16 @@ fn there(path: &Utf8Path) -> Result<Option<Sha256>, FileError> {
 }
 
 fn asset(
-    path: Utf8PathBuf,
-    there: Option<Sha256>,
+    to: &Utf8Path,
+    name: &str,
     sha256: Sha256,
     size: u64,
     dry_run: bool,
-) -> FetchedFile {
-    let change = Change::of(there, sha256, !dry_run);
-    FetchedFile { path: path.into_string(), change, cell: None, sha256, size, unsupported: None }
+) -> Result<FetchedFile, FileError> {
+    let path = to.join(name);
+    let change = Change::of(there(&path)?, sha256, !dry_run);
+    let path = path.into_string();
+    Ok(FetchedFile { path, change, cell: None, sha256, size, unsupported: None })
 }
 
 fn report(source: &Source, files: Vec<FetchedFile>) -> Fetched {

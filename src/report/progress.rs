@@ -239,7 +239,11 @@ impl Reporter for Progress {
                 self.begin(subject, format!("{subject} in a real Apache"));
             }
             Event::SmokeFinished { subject, .. } => self.end(subject),
-            Event::UploadPlanned { .. } | Event::DownloadPlanned { .. } => self.plan_upload(),
+            Event::UploadPlanned { .. } => self.plan_upload(),
+            Event::DownloadPlanned { .. } => {
+                self.whole.set_prefix("fetch");
+                self.plan_upload();
+            }
             Event::AssetStarted { asset, .. } => self.start_asset(asset),
             Event::AssetProgress { asset, .. } => self.show_sent(asset),
             Event::AssetFinished { asset, .. } | Event::AssetFetched { asset, .. } => {

@@ -98,8 +98,8 @@ impl Partial {
         files::rename(&self.path, to)
     }
 
-    /// Takes away what came.
-    pub fn discard(self) -> Result<(), FileError> {
+    /// Takes away what came; whoever waits for it begins anew.
+    pub fn discard(&self) -> Result<(), FileError> {
         files::remove_file(&self.path)
     }
 }

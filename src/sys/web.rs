@@ -279,7 +279,8 @@ impl Web {
     }
 }
 
-const BYTES: &str = "application/octet-stream";
+/// What is asked for where a file is wanted.
+pub const BYTES: &str = "application/octet-stream";
 
 /// How one attempt ended.
 enum Attempt {

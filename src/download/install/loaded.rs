@@ -1,7 +1,7 @@
 //! Whether an Apache's configuration loads a module of this name already, and where: in `httpd.conf` or in
 //! what that includes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use globset::GlobBuilder;
@@ -31,8 +31,8 @@ pub(super) fn find(
     symbol: &str,
     but: &Utf8Path,
 ) -> Option<Stands> {
-    let mut look =
-        Look { root: apache.to_owned(), symbol, but, defines: BTreeMap::new(), left: MOST_FILES };
+    let seen = BTreeSet::from_iter(files::canonical(but));
+    let mut look = Look { root: apache.to_owned(), symbol, defines: BTreeMap::new(), seen };
     look.file(main)
 }
 
@@ -40,18 +40,18 @@ struct Look<'a> {
     /// What relative names are relative to.
     root: Utf8PathBuf,
     symbol: &'a str,
-    but: &'a Utf8Path,
     defines: BTreeMap<String, String>,
-    left: usize,
+    /// The files that were looked into, and the one that is not to be.
+    seen: BTreeSet<Utf8PathBuf>,
 }
 
 impl Look<'_> {
     fn file(&mut self, path: &Utf8Path) -> Option<Stands> {
-        if self.left == 0 || path == self.but {
+        // What cannot be read, Apache cannot read either, and says so.
+        let whole = files::canonical(path).ok()?;
+        if self.seen.len() > MOST_FILES || !self.seen.insert(whole) {
             return None;
         }
-        self.left -= 1;
-        // What cannot be read, Apache cannot read either, and says so.
         let bytes = files::read_limited(path, LARGEST).ok()?;
         directives(&bytes).iter().find_map(|directive| self.directive(path, directive))
     }

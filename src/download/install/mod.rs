@@ -313,20 +313,21 @@ impl InstallError {
     /// Why a file that is there, or is not, could not be written.
     fn of_writing(error: FileError, is_there: bool) -> Self {
         use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-        let code = error.source.raw_os_error();
+        let is_denied = matches!(error.source.kind(), PermissionDenied | ReadOnlyFilesystem);
         let path = error.path.clone();
-        let kind = error.source.kind();
-        // Sharing and lock violations; and to write over a loaded DLL is simply denied.
-        let held = cfg!(windows) && matches!(code, Some(32 | 33));
-        if held {
-            return Self::InUse { path };
+        // To write over a DLL that is loaded is denied like any other thing, also to those who may.
+        let is_held = is_there && is_denied && files::temporary_beside(&path).is_ok();
+        if cfg!(windows) && (is_held || is_shared(&error)) {
+            Self::InUse { path }
+        } else if is_denied {
+            Self::NotPermitted { path, reason: error.source.to_string() }
+        } else {
+            Self::File(error)
         }
-        if !matches!(kind, PermissionDenied | ReadOnlyFilesystem) {
-            return Self::File(error);
-        }
-        if cfg!(windows) && is_there && files::temporary_beside(&path).is_ok() {
-            return Self::InUse { path };
-        }
-        Self::NotPermitted { path, reason: error.source.to_string() }
     }
+}
+
+/// Windows' violations of sharing and of locks, which have no kind of their own.
+fn is_shared(error: &FileError) -> bool {
+    matches!(error.source.raw_os_error(), Some(32 | 33))
 }

@@ -43,6 +43,15 @@ fn in_folder(folder: &Utf8Path, terms: &Terms) -> Result<Utf8PathBuf, SourceErro
 }
 
 impl Folder {
+    /// A small file of it, if it is there.
+    pub(super) fn small(&self, name: &str) -> Result<Option<Vec<u8>>, SourceError> {
+        let path = self.0.join(name);
+        if !files::exists(&path) {
+            return Ok(None);
+        }
+        Ok(Some(files::read_limited(&path, LONGEST)?))
+    }
+
     /// A file of it, compared.
     pub(super) fn obtain(&self, wanted: &ArchiveRecord) -> Result<Obtained, SourceError> {
         let path = self.0.join(&wanted.name);

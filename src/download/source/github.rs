@@ -14,7 +14,7 @@ use crate::download::reference::{LONGEST, MANIFEST};
 use crate::model::event::Events;
 use crate::model::manifest::ArchiveRecord;
 use crate::sys::github::address::{Api, Repository};
-use crate::sys::web::{Web, WebError};
+use crate::sys::web::{BYTES, Web, WebError};
 
 /// The release.
 #[derive(Debug)]
@@ -44,7 +44,6 @@ struct AssetReply {
 }
 
 const JSON: &str = "application/vnd.github+json";
-const BYTES: &str = "application/octet-stream";
 
 /// So many releases are on a page of their list, and so many pages are looked at.
 const PER_PAGE: usize = 100;
@@ -189,6 +188,18 @@ impl ReleaseReply {
 }
 
 impl GitHub {
+    fn asker(&self) -> Asker<'_> {
+        Asker { web: &self.transfer.web, api: &self.api, repository: &self.repository }
+    }
+
+    /// A small file of it, if it is there.
+    pub(super) fn small(&self, name: &str) -> Result<Option<Vec<u8>>, SourceError> {
+        match self.assets.get(name) {
+            Some(asset) => self.transfer.small(&self.asker().url_of(asset)),
+            None => Ok(None),
+        }
+    }
+
     /// Brings a file of it here.
     pub(super) fn obtain(
         &self,
@@ -199,7 +210,6 @@ impl GitHub {
         let missing =
             || SourceError::Missing { place: place.to_owned(), name: wanted.name.clone() };
         let asset = self.assets.get(&wanted.name).ok_or_else(missing)?;
-        let asker = Asker { web: &self.transfer.web, api: &self.api, repository: &self.repository };
-        self.transfer.bring(place, &asker.url_of(asset), wanted, events)
+        self.transfer.bring(place, &self.asker().url_of(asset), wanted, events)
     }
 }

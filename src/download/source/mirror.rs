@@ -59,6 +59,19 @@ fn in_folder(url: &Url, terms: &Terms) -> Result<Url, SourceError> {
 }
 
 impl Mirror {
+    /// A small file of it, if it is there.
+    pub(super) fn small(&self, name: &str) -> Result<Option<Vec<u8>>, SourceError> {
+        self.transfer.small(&self.url_of(name))
+    }
+
+    fn url_of(&self, name: &str) -> Url {
+        let mut url = self.manifest.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop().push(name);
+        }
+        url
+    }
+
     /// Brings a file of it here.
     pub(super) fn obtain(
         &self,
@@ -66,10 +79,6 @@ impl Mirror {
         wanted: &ArchiveRecord,
         events: &Events,
     ) -> Result<Obtained, SourceError> {
-        let mut url = self.manifest.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop().push(&wanted.name);
-        }
-        self.transfer.bring(place, &url, wanted, events)
+        self.transfer.bring(place, &self.url_of(&wanted.name), wanted, events)
     }
 }

@@ -27,6 +27,9 @@ use crate::sys::github::address::{AddressError, Api, Repository, is_loopback};
 use crate::sys::github::token::Token;
 use crate::sys::web::WebError;
 
+/// GitHub takes no larger files.
+const LARGEST: u64 = 2 << 30;
+
 /// Where somebody says that a release is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -179,6 +182,18 @@ pub enum SourceError {
         /// The name.
         name: String,
     },
+    /// The manifest names something that is larger than any file of a release.
+    #[error(
+        "the manifest of {place} says that {name} has {size} bytes, more than any archive of a release\nhint: nothing was taken; do not use this release"
+    )]
+    Size {
+        /// The place.
+        place: String,
+        /// The file.
+        name: String,
+        /// Its size.
+        size: u64,
+    },
     /// A file that the manifest names is not there.
     #[error(
         "{place} has no {name}, which its manifest names\nhint: the release is not complete; take another"
@@ -255,6 +270,15 @@ impl Source {
         &self.reference.manifest
     }
 
+    /// A small file of it, if it is there. What it is worth is for the caller to say.
+    pub fn small(&self, name: &str) -> Result<Option<Vec<u8>>, SourceError> {
+        match &self.place {
+            Place::Folder(folder) => folder.small(name),
+            Place::Mirror(mirror) => mirror.small(name),
+            Place::GitHub(github) => github.small(name),
+        }
+    }
+
     /// Brings a file of it here, whole and compared.
     pub fn obtain(&self, wanted: &ArchiveRecord, events: &Events) -> Result<Obtained, SourceError> {
         match &self.place {
@@ -298,6 +322,11 @@ fn examine(
     let module = [&manifest.module.name];
     if let Some(name) = names.by_ref().chain(module).find(|name| !is_file_name(name)) {
         return Err(SourceError::Name { place: place(), name: name.clone() });
+    }
+    if let Some(ArchiveRecord { name, size, .. }) =
+        manifest.archives.iter().find(|archive| archive.size > LARGEST)
+    {
+        return Err(SourceError::Size { place: place(), name: name.clone(), size: *size });
     }
     match &terms.version {
         Some(wanted) if *wanted != manifest.module.version => {

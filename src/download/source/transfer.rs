@@ -1,17 +1,17 @@
 //! A file of a release on its way here: gone on with where it broke off, and compared with the manifest
 //! before it has a name.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::{Obtained, SourceError, is_page};
+use crate::download::reference::LONGEST;
 use crate::model::digest::Digest;
 use crate::model::event::{Event, Events};
 use crate::model::manifest::ArchiveRecord;
-use crate::sys::files;
 use crate::sys::partial::Partial;
-use crate::sys::web::{Wanted, Web, WebError};
+use crate::sys::web::{BYTES, Wanted, Web, WebError};
 
 /// What downloads, and where to.
 #[derive(Clone, Debug)]
@@ -31,47 +31,66 @@ impl Transfer {
         events: &Events,
     ) -> Result<Obtained, SourceError> {
         // Named by its digest: the beginning of another file is never gone on with.
-        let path = self.cache.join(format!("{}-{}", record.sha256.short(), record.name));
+        let (short, own) = (record.sha256.short(), std::process::id());
+        // Once it is whole it is this run's own: another one may be at work on the same file.
+        let path = self.cache.join(format!("{short}-{own}-{}", record.name));
         let partial = self.cache.join(format!("{}.partial", record.sha256));
         let mut partial = Partial::open(&partial, &self.stop)?.ok_or(WebError::Stopped)?;
-        let obtained = Obtained { path: path.clone(), is_ours: true };
-        if is_there(&path, record) {
-            partial.discard()?;
-            return Ok(obtained);
-        }
         let wanted = Wanted { name: &record.name, url, size: record.size };
         loop {
             let begun = partial.size() > 0;
-            if let Err(error) = self.web.resume(&wanted, &mut partial, events) {
-                if partial.size() == 0 {
-                    partial.discard()?;
-                }
-                return Err(error.into());
-            }
+            self.resume(&wanted, &mut partial, events)?;
             let (found, beginning) = (partial.digest()?, partial.beginning()?);
             let Some(reason) = difference(record, found, &beginning) else {
                 partial.finish(&path)?;
                 let (asset, size) = (record.name.clone(), record.size);
                 events.emit(Event::AssetFetched { asset, size });
-                return Ok(obtained);
+                return Ok(Obtained { path, is_ours: true });
             };
-            partial.restart()?;
-            // What was there before may have been the wrong part.
             if !begun {
                 partial.discard()?;
-                let (place, name) = (place.to_owned(), record.name.clone());
-                return Err(if is_page(&beginning) {
-                    SourceError::Page { path: url.to_string() }
-                } else {
-                    SourceError::Wrong { place, name, reason }
-                });
+                return Err(wrong(place, url, record, &beginning, reason));
             }
+            // What was there before may have been the wrong part.
+            partial.restart()?;
         }
+    }
+
+    /// A small file, if it is there.
+    pub(super) fn small(&self, url: &Url) -> Result<Option<Vec<u8>>, SourceError> {
+        match self.web.read(url, BYTES, LONGEST) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(WebError::Refused { status: 404, .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What has come stays, unless nothing has.
+    fn resume(
+        &self,
+        wanted: &Wanted<'_>,
+        partial: &mut Partial,
+        events: &Events,
+    ) -> Result<(), SourceError> {
+        let ended = self.web.resume(wanted, partial, events);
+        if ended.is_err() && partial.size() == 0 {
+            partial.discard()?;
+        }
+        Ok(ended?)
     }
 }
 
-fn is_there(path: &Utf8Path, record: &ArchiveRecord) -> bool {
-    files::digest(path).is_ok_and(|found| found.sha256 == record.sha256)
+fn wrong(
+    place: &str,
+    url: &Url,
+    record: &ArchiveRecord,
+    beginning: &[u8],
+    reason: String,
+) -> SourceError {
+    if is_page(beginning) {
+        return SourceError::Page { path: url.to_string() };
+    }
+    SourceError::Wrong { place: place.to_owned(), name: record.name.clone(), reason }
 }
 
 /// In what a file is not what the manifest says, if it is not.

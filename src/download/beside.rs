@@ -1,0 +1,54 @@
+//! What stands beside a manifest without being named in it: the checksums, which must say the same, and the
+//! notes, for which they vouch.
+
+use std::collections::BTreeMap;
+
+use super::reference::MANIFEST;
+use super::source::{Source, SourceError};
+use crate::model::checksums;
+use crate::model::digest::Sha256;
+use crate::model::manifest::Manifest;
+
+/// A small file, with its name.
+pub(super) type Small = (String, Vec<u8>);
+
+/// The checksums and the notes of a release, as far as it has them.
+pub(super) fn beside(source: &Source) -> Result<Vec<Small>, SourceError> {
+    let [sums, notes] = [".SHA256SUMS", ".notes.md"].map(|end| name_of(source.manifest(), end));
+    let Some(bytes) = source.small(&sums)? else { return Ok(Vec::new()) };
+    let wrong = |name: &str, reason: &str| {
+        let (place, name) = (source.name.clone(), name.to_owned());
+        SourceError::Wrong { place, name, reason: reason.to_owned() }
+    };
+    let known = std::str::from_utf8(&bytes).ok().and_then(checksums::parse);
+    let known: BTreeMap<String, Sha256> =
+        known.ok_or_else(|| wrong(&sums, "a line is no checksum"))?.into_iter().collect();
+    if let Some(name) = differing(source, &known) {
+        return Err(wrong(&sums, &format!("it says another SHA-256 of {name}")));
+    }
+    let mut files = vec![(sums, bytes)];
+    if let Some(sha256) = known.get(&notes)
+        && let Some(bytes) = source.small(&notes)?
+    {
+        if Sha256::of(&bytes) != *sha256 {
+            return Err(wrong(&notes, "the checksums say another SHA-256"));
+        }
+        files.push((notes, bytes));
+    }
+    Ok(files)
+}
+
+/// `mod_wsgi-windows-6.1.1` with an end.
+pub(super) fn name_of(manifest: &Manifest, end: &str) -> String {
+    format!("{}-windows-{}{end}", manifest.module.name, manifest.module.version)
+}
+
+/// The first file of which checksums say something else than the manifest.
+fn differing(source: &Source, known: &BTreeMap<String, Sha256>) -> Option<String> {
+    let manifest = source.manifest();
+    let archives = manifest.archives.iter().map(|archive| (archive.name.clone(), archive.sha256));
+    let own = (name_of(manifest, MANIFEST), source.reference.digest.sha256);
+    let mut all = archives.chain([own]);
+    let differs = all.find(|(name, sha256)| known.get(name).is_some_and(|it| it != sha256));
+    differs.map(|(name, _)| name)
+}
