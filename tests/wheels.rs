@@ -175,6 +175,8 @@ fn every_cell_that_pip_can_serve_says_by_which_wheel() {
             assert!(install.contains(&format!("pip: {wheel}\r\n")), "{install}");
         }
         assert!(notes.contains("--find-links WHERE mod_wsgi=="), "{notes}");
+        let says = notes.contains("by its whole version, as in `mod_wsgi==4.9.4+ap24`.");
+        assert_eq!(says, released.version == "4.9.4", "{notes}");
     }
 }
 
@@ -376,6 +378,17 @@ fn pip_takes_the_right_version() {
     assert_eq!(gets("mod_wsgi<6"), "mod_wsgi-5.0.2-cp313-cp313-win_amd64.whl");
     assert_eq!(gets("mod-wsgi==6.1.1"), "mod_wsgi-6.1.1-cp313-cp313-win_amd64.whl");
 
+    // As those pin it who trust nobody on the way.
+    let digest = files::digest(&newest.join("mod_wsgi-6.1.1-cp313-cp313-win_amd64.whl"));
+    let digest = digest.expect("a wheel").sha256.to_string();
+    let pinned = |digest: &str| {
+        let line = format!("mod_wsgi==6.1.1 --hash=sha256:{digest}\n");
+        files::write_atomic(&pip.folder.join("pinned.txt"), line.as_bytes()).expect("a file");
+        pip.ask(target, &[&both[..], &["--require-hashes", "-r"]].concat(), "pinned.txt")
+    };
+    pinned(&digest).ended(0);
+    pinned(&"0".repeat(64)).refused(1, &["THESE PACKAGES DO NOT MATCH THE HASHES"]);
+
     // pip refuses --platform where sdists are allowed, so the choice itself is asked.
     let script = "import sys\n\
         from pip._internal.index.package_finder import CandidateEvaluator\n\
@@ -396,6 +409,39 @@ fn pip_takes_the_right_version() {
     assert_eq!(best(&[sdist, wheel]), wheel);
     assert_eq!(best(&[wheel, sdist]), wheel);
     assert_eq!(best(&["mod_wsgi-6.1.2.tar.gz", wheel]), "mod_wsgi-6.1.2.tar.gz");
+}
+
+/// A free-threaded Python has a DLL of its own, and often stands beside the other. There is none for
+/// Windows that could run here, so that the wheel's own code is told that it runs in one.
+#[test]
+fn a_free_threaded_python_is_named_by_its_own_dll() {
+    let (_keep, place) = folder();
+    let name = "mod_wsgi-6.1.1-cp313-cp313t-win_amd64.whl";
+    let wheel = NEWEST.folder().join(name);
+    Ran::of(&mut python(&place, &["-m", "zipfile", "-e", wheel.as_str(), "lib"])).ended(0);
+    for dll in ["python313.dll", "python313t.dll"] {
+        files::write_atomic(&place.join(dll), b"MZ").expect("a file");
+    }
+    let script = "import sys, os, copy, optparse, shutil, signal, subprocess, sysconfig, getpass\n\
+        import tempfile, inspect, locale, math, pprint, threading, time, traceback, types, re\n\
+        sys.path.insert(0, 'lib')\n\
+        sys.version_info = (3, 13, 2, 'final', 0)\n\
+        sys.prefix = sys.base_prefix = os.getcwd()\n\
+        sysconfig.get_config_vars().update(VERSION='313', SOABI=None, EXT_SUFFIX=sys.argv[1])\n\
+        os.name = 'nt'\n\
+        from mod_wsgi.express import cli\n\
+        cli.cmd_module_config([])";
+    for (suffix, dll) in
+        [(".cp313t-win_amd64.pyd", "python313t.dll"), (".cp313-win_amd64.pyd", "python313.dll")]
+    {
+        let said = Ran::of(&mut python(&place, &["-c", script, suffix])).ended(0).stdout;
+        let server = format!("{place}/lib/mod_wsgi/server");
+        let lines = format!(
+            "LoadFile \"{place}/{dll}\"\nLoadModule wsgi_module \"{server}/mod_wsgi{suffix}\"\n\
+             WSGIPythonHome \"{place}\"\n"
+        );
+        assert_eq!(said, lines);
+    }
 }
 
 /// Apache 2.4 by itself, Apache 2.2 when it is asked for.

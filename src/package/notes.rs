@@ -104,6 +104,13 @@ fn pip(manifest: &Manifest) -> String {
         let (bits, series) = (cell.arch.bits(), &cell.apache.series);
         text += &format!("| {python} | {bits} | {series}, {} | `{wheel}` |\n", cell.abi);
     }
+    if let Some(local) = text.split('`').find(|wheel| wheel.contains('+')) {
+        let version = local.split('-').nth(1).unwrap_or_default();
+        text += &format!(
+            "\nWhere the name says which Apache a wheel is for, pip takes the one for the newest by \
+             itself, and another when it is asked for by its whole version, as in `{name}=={version}`.\n"
+        );
+    }
     section("With pip", &text)
 }
 

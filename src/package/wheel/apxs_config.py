@@ -33,3 +33,18 @@ ROTATELOGS = 'rotatelogs'
 
 if os.path.exists(posixpath.join(BINDIR, 'rotatelogs.exe')):
     ROTATELOGS = posixpath.join(BINDIR, 'rotatelogs.exe')
+
+# The module's own code names Python's DLL by the version that sysconfig has. On Windows that is
+# python313.dll for the free-threaded Python 3.13 as well, whose DLL is python313t.dll.
+try:
+    import sys
+    import sysconfig
+except ImportError:
+    pass
+else:
+    VERSION = sysconfig.get_config_var('VERSION') or ''
+    EXT_SUFFIX = sysconfig.get_config_var('EXT_SUFFIX') or ''
+
+    if (os.name == 'nt' and not VERSION.endswith('t') and
+            EXT_SUFFIX.startswith('.cp%d%dt-' % sys.version_info[:2])):
+        sysconfig.get_config_vars()['VERSION'] = VERSION + 't'
