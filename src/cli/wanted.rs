@@ -101,10 +101,10 @@ impl Here {
     pub(super) fn warn(&self, events: &Events) {
         let Some(python) = &self.python else { return };
         if let PythonKind::OneUser { .. } | PythonKind::Store = python.kind {
+            let kind = python.kind.describe().unwrap_or_default();
             let message = format!(
-                "the Python in {} is installed {}: an Apache that runs as a service may not read it",
+                "the Python in {} is installed {kind}: an Apache that runs as a service may not read it",
                 python.base,
-                python.kind.describe()
             );
             let hint = "install Python for all users; `modfarm doctor` says more".to_owned();
             events.warn(message, Some(hint));

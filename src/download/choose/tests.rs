@@ -30,6 +30,7 @@ fn built(path: String) -> BuiltRecord {
         warnings: Vec::new(),
         findings: Vec::new(),
         smoke: Smoke::NotRun { reason: text },
+        wheel: None,
     }
 }
 
@@ -55,7 +56,14 @@ fn release() -> Manifest {
     Manifest {
         format_version: FORMAT_VERSION,
         modfarm: text,
-        module: ModuleRecord { name, version, source, source_sha256: None, source_tree },
+        module: ModuleRecord {
+            name,
+            version,
+            source,
+            source_sha256: None,
+            source_tree,
+            package: None,
+        },
         toolsets: Vec::new(),
         roots: Vec::new(),
         cells: vec![
