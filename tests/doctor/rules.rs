@@ -47,7 +47,8 @@ fn rule_1_bitness() {
     drive.apache("2.4.66", Arch::Win64, "VS17");
     drive.python("3.13.2", Arch::Win32, "VS17");
     let ran = drive.both(&[]).ended(1);
-    let because = "BROKEN  1. everything is 32 bit, or everything is 64 bit: Apache is 64 bit (win64), Python is 32 bit (win32)";
+    let because = "BROKEN  1. everything is 32 bit, or everything is 64 bit: Apache is 64 bit \
+                   (win64), Python is 32 bit (win32)";
     says(&ran, &[because, "install the 64 bit Python 3.13, or take an Apache for win32 (32 bit)"]);
     assert!(!ran.stdout.contains("in httpd.conf"), "{}", ran.stdout);
 

@@ -53,7 +53,8 @@ fn need_of(need: &Need, build: &Build) -> Option<Finding> {
             Severity::Error,
             "runtime-missing",
             format!(
-                "{by} imports {dll}, which is neither beside it nor in the system folder: Windows says \"The specified module could not be found\""
+                "{by} imports {dll}, which is neither beside it nor in the system folder: Windows \
+                 says \"The specified module could not be found\""
             ),
             format!("install {} ({bits})", family.redistributable()),
         )),
@@ -84,7 +85,9 @@ fn headers(apache: &Apache) -> Option<Finding> {
         format!(
             "this Apache has no {missing}: it runs modules, and none can be compiled against it"
         ),
-        "`pip install mod_wsgi` from source fails with it (\"Cannot open include file: 'httpd.h'\"); take a file that is built, or the zip of Apache Lounge, which has the headers",
+        "`pip install mod_wsgi` from source fails with it (\"Cannot open include file: \
+         'httpd.h'\"); take a file that is built, or the zip of Apache Lounge, which has the \
+         headers",
     ))
 }
 
@@ -112,7 +115,8 @@ fn library(python: &Python) -> Option<Finding> {
         Severity::Error,
         "no-library",
         format!(
-            "{base} has no Lib/encodings: Python says \"No module named 'encodings'\" and ends Apache's child process"
+            "{base} has no Lib/encodings: Python says \"No module named 'encodings'\" and ends \
+             Apache's child process"
         ),
         "install this Python again, or name the folder of a whole one",
     ))
@@ -127,7 +131,8 @@ fn environment(python: &Python) -> Option<Finding> {
         Severity::Note,
         "environment",
         format!(
-            "{home} is a virtual environment of the Python in {base}: WSGIPythonHome names the environment, LoadFile the DLL of its Python, for the environment has none"
+            "{home} is a virtual environment of the Python in {base}: WSGIPythonHome names the \
+             environment, LoadFile the DLL of its Python, for the environment has none"
         ),
         "",
     ))
@@ -152,16 +157,19 @@ fn kind(python: &Python) -> Option<Finding> {
         PythonKind::Embeddable => (
             "embeddable",
             format!(
-                "this is the embeddable zip, which looks for modules where python{}._pth says and nowhere else",
+                "this is the embeddable zip, which looks for modules where python{}._pth says and \
+                 nowhere else",
                 python.tag.digits()
             ),
-            "WSGIPythonHome, WSGIPythonPath and virtual environments do nothing with it: install Python with the installer of python.org",
+            "WSGIPythonHome, WSGIPythonPath and virtual environments do nothing with it: install \
+             Python with the installer of python.org",
         ),
         PythonKind::Conda => (
             "conda",
             "this is conda's Python, whose modules need the DLLs of its folder Library\\bin"
                 .to_owned(),
-            "Apache does not find them there (\"DLL load failed while importing\"): install Python from python.org, or put that folder on the PATH of the service",
+            "Apache does not find them there (\"DLL load failed while importing\"): install \
+             Python from python.org, or put that folder on the PATH of the service",
         ),
         _ => return None,
     };
@@ -204,7 +212,8 @@ fn newest_runtime(parts: &Parts) -> Option<Finding> {
         severity,
         check,
         format!(
-            "{name} is compiled with VS18 and needs version {OF_VS18} or later of the Visual C++ runtime{is}"
+            "{name} is compiled with VS18 and needs version {OF_VS18} or later of the Visual C++ \
+             runtime{is}"
         ),
         format!("install {} ({bits})", AbiFamily::Vc14.redistributable()),
     ))

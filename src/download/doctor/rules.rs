@@ -46,7 +46,8 @@ fn bitness(parts: &Parts) -> Rule {
     }
     match first.arch {
         None => {
-            let remedy = "no Apache is published for it: install the 64 bit (x86-64) builds of Apache and Python";
+            let remedy = "no Apache is published for it: install the 64 bit (x86-64) builds of \
+                          Apache and Python";
             broken(1, said, remedy.to_owned())
         }
         Some(_) if others.is_empty() => rule(1, Answer::CannotTell, said, None),
@@ -80,7 +81,8 @@ fn other_bits(parts: &Parts) -> String {
 fn for_all_users(python: Option<&Python>) -> Rule {
     let Some(python) = python else { return unknown(2, "no Python was named") };
     let base = &python.base;
-    let again = "install Python again with \"Customize installation\" and \"Install Python for all users\", so that it lies in C:\\Program Files";
+    let again = "install Python again with \"Customize installation\" and \"Install Python for \
+                 all users\", so that it lies in C:\\Program Files";
     match &python.kind {
         PythonKind::AllUsers => rule(2, Answer::Kept, format!("it lies in {base}"), None),
         PythonKind::OneUser { user } => {
@@ -97,7 +99,8 @@ fn for_all_users(python: Option<&Python>) -> Rule {
         }
         PythonKind::Store => {
             let because = format!(
-                "it is from the Microsoft Store ({base}), whose files other programs may not load: Apache gets \"Access is denied\""
+                "it is from the Microsoft Store ({base}), whose files other programs may not \
+                 load: Apache gets \"Access is denied\""
             );
             broken(2, because, format!("{again}, with the installer of python.org"))
         }
@@ -160,7 +163,8 @@ fn no_family(what: &str, build: &Build) -> String {
 
 fn mixed(apache: &Apache, theirs: AbiFamily, python: &Python, ours: AbiFamily) -> Rule {
     let because = format!(
-        "Apache is of {theirs} ({}), Python {} of {ours} ({}): what one allocates the other cannot free",
+        "Apache is of {theirs} ({}), Python {} of {ours} ({}): what one allocates the other \
+         cannot free",
         theirs.runtime(),
         python.tag,
         ours.runtime()
