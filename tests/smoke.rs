@@ -33,13 +33,13 @@ const CHECKS: [&str; 10] = [
 ];
 
 /// A release that is tried as a release is, made once.
-struct Tried {
+pub(crate) struct Tried {
     site: Site,
     ran: Ran,
     top: Utf8PathBuf,
 }
 
-static TRIED: LazyLock<Tried> = LazyLock::new(|| {
+pub(crate) static TRIED: LazyLock<Tried> = LazyLock::new(|| {
     let site = site_with_source("6.1.1").running();
     let ran = site.run(&RELEASE).ended(0);
     let tar = site.folder.join(DIST).join("mod_wsgi-windows-6.1.1.tar.gz");
@@ -64,11 +64,11 @@ const DIST: &str = "dist/mod_wsgi-6.1.1";
 const MANIFEST: &str = "dist/mod_wsgi-6.1.1/mod_wsgi-windows-6.1.1.manifest.json";
 
 impl Tried {
-    fn module(&self, arch: &str, python: &str) -> Utf8PathBuf {
+    pub(crate) fn module(&self, arch: &str, python: &str) -> Utf8PathBuf {
         self.top.join(format!("Apache24-{arch}-VS17/modules/mod_wsgi-{python}-VC14.so"))
     }
 
-    fn bytes(&self, python: &str) -> Vec<u8> {
+    pub(crate) fn bytes(&self, python: &str) -> Vec<u8> {
         files::read(&self.module("win64", python)).expect("a module")
     }
 }
@@ -77,18 +77,18 @@ fn apache() -> Utf8PathBuf {
     running_roots().join("apache/2.4-win64")
 }
 
-fn python(version: &str) -> Utf8PathBuf {
+pub(crate) fn python(version: &str) -> Utf8PathBuf {
     running_roots().join(format!("python/{version}-win64"))
 }
 
 /// A trial with the kit's roots, its folder and its Wine prefixes in a site of its own.
-struct Bench {
+pub(crate) struct Bench {
     site: Site,
     harness: Harness,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // The template is the one that the release above made.
         let site = Site::new();
         let shared = TRIED.site.folder.join(".modfarm/wine");
@@ -102,7 +102,7 @@ impl Bench {
         Self { site, harness }
     }
 
-    fn trial(&self, file: Vec<u8>, version: &str) -> Trial {
+    pub(crate) fn trial(&self, file: Vec<u8>, version: &str) -> Trial {
         let apache = Installation::apache(&apache(), "the cross kit").expect("an Apache");
         let python = Installation::python(&python(version), "the cross kit").expect("a Python");
         Trial {
@@ -122,7 +122,7 @@ impl Bench {
 
     /// The check that fails, and why; the configuration and a log are kept.
     #[track_caller]
-    fn failure(&self, trial: &Trial) -> (String, String) {
+    pub(crate) fn failure(&self, trial: &Trial) -> (String, String) {
         let seen = runtime().block_on(self.seen(trial));
         assert!(read(&trial.folder.join("httpd.conf")).contains("LoadModule wsgi_module"));
         assert!(files::exists(&trial.folder.join("logs/output.txt")));
@@ -167,7 +167,7 @@ fn nothing_is_left(folder: &Utf8Path) {
     assert!(left.is_empty(), "{left:#?}");
 }
 
-fn replaced(bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
+pub(crate) fn replaced(bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let mut bytes = bytes;
     let mut found = 0;
@@ -465,7 +465,7 @@ fn a_python_that_is_not_for_all_users_is_told() {
 
 /// A Python's DLLs without its library. Where the library is beside the DLL, Python 3.13 finds it whatever
 /// `WSGIPythonHome` says.
-fn without_library(bench: &Bench) -> Host {
+pub(crate) fn without_library(bench: &Bench) -> Host {
     let folder = bench.site.folder.join("no library");
     files::create_dir_all(&folder).expect("a folder");
     for dll in ["python313.dll", "vcruntime140.dll", "vcruntime140_1.dll", "modfarm-root.json"] {

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 mod amount;
 mod blame;
 mod cache;
+mod doctor;
 mod fetch;
 mod inspect;
 mod install;
@@ -57,6 +58,7 @@ enum Command {
     Runners(runners::Args),
     Inspect(inspect::Args),
     Verify(verify::Args),
+    Doctor(doctor::Args),
     Fetch(Box<fetch::Args>),
     Install(Box<install::Args>),
     Uninstall(uninstall::Args),
@@ -114,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Runners(args) => runners::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Fetch(args) => fetch::run(*args),
         Command::Install(args) => install::run(*args),
         Command::Uninstall(args) => uninstall::run(args),

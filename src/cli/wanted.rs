@@ -104,7 +104,7 @@ impl Here {
             let message = format!(
                 "the Python in {} is installed {}: an Apache that runs as a service may not read it",
                 python.base,
-                python.kind.describe()
+                python.kind.describe().unwrap_or_default()
             );
             let hint = "install Python for all users; `modfarm doctor` says more".to_owned();
             events.warn(message, Some(hint));

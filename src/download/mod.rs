@@ -3,6 +3,7 @@
 
 mod beside;
 pub mod choose;
+pub mod doctor;
 pub mod fetch;
 pub mod install;
 pub mod installation;

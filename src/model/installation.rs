@@ -167,23 +167,24 @@ impl Python {
             ToString::to_string,
         );
         let threads = if self.tag.free_threaded { " (free-threaded)" } else { "" };
-        format!("Python {version}{threads}, {}, {}", self.build.describe(), self.kind.describe())
+        let kind = self.kind.describe().map_or_else(String::new, |kind| format!(", {kind}"));
+        format!("Python {version}{threads}, {}{kind}", self.build.describe())
     }
 }
 
 impl PythonKind {
-    /// `for all users`, `for one user (joe)`, …
+    /// `for all users`, `for one user (joe)`, …; nothing where its path does not tell.
     #[must_use]
-    pub fn describe(&self) -> String {
-        match self {
+    pub fn describe(&self) -> Option<String> {
+        Some(match self {
             Self::AllUsers => "for all users".to_owned(),
             Self::OneUser { user: Some(user) } => format!("for one user ({user})"),
             Self::OneUser { user: None } => "for one user".to_owned(),
             Self::Store => "from the Microsoft Store".to_owned(),
             Self::Embeddable => "the embeddable zip".to_owned(),
             Self::Conda => "of conda".to_owned(),
-            Self::Unknown => "for whom is not to be told from its path".to_owned(),
-        }
+            Self::Unknown => return None,
+        })
     }
 }
 

@@ -5,6 +5,7 @@ pub mod abi;
 pub mod arch;
 pub mod cell;
 pub mod checksums;
+pub mod diagnosis;
 pub mod digest;
 pub mod event;
 pub mod fetched;

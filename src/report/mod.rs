@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod diagnosis;
 pub mod fetched;
 mod field;
 pub mod findings;

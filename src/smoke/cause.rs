@@ -9,6 +9,7 @@ use std::time::Duration;
 use camino::Utf8Path;
 
 use super::Trial;
+use super::words::{self, between, ending};
 use crate::inspect::{Context, Expectation, Facts, RootExports, inspect};
 use crate::model::finding::Severity;
 use crate::model::smoke::Smoke;
@@ -25,13 +26,6 @@ pub(super) struct Evidence<'a> {
     /// How it ended, if it has.
     pub(super) exit: Option<i32>,
 }
-
-/// How Pythons, and `mod_wsgi` for them, say that there is no library.
-const NO_ENCODINGS: [&str; 3] = [
-    "No module named 'encodings'",
-    "No module named encodings",
-    "Failed to import encodings module",
-];
 
 const CHILD: &str = "httpd starts, and its child process, which runs the module,";
 
@@ -59,7 +53,7 @@ pub(super) fn likely(evidence: &Evidence<'_>) -> Option<String> {
     if has("is garbled") || has("is not compatible with this version of Apache") {
         return Some(other_series(evidence));
     }
-    if NO_ENCODINGS.iter().any(|words| has(words)) {
+    if words::NO_ENCODINGS.iter().any(|said| has(said)) {
         return Some(
             "Python does not find its library (No module named 'encodings'): WSGIPythonHome does not \
              name the folder of a Python of this version"
@@ -67,7 +61,7 @@ pub(super) fn likely(evidence: &Evidence<'_>) -> Option<String> {
         );
     }
     // Before 3.11 mod_wsgi cannot tell Python, which then asks the registry.
-    if has("failed to get the Python codec of the filesystem encoding") {
+    if has(words::NO_CODEC) {
         return Some(
             "Python does not find its library: it is not installed for all users, or another one is \
              registered in its place"
@@ -123,11 +117,6 @@ fn other_headers(evidence: &Evidence<'_>) -> String {
 /// The words after the last colon of "Cannot load X into server: …".
 fn reason_after(text: &str) -> &str {
     between(text, " into server: ", "\n").unwrap_or("no reason is given").trim()
-}
-
-fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
-    let (_, rest) = text.split_once(start)?;
-    Some(rest.split_once(end).map_or(rest, |(found, _)| found))
 }
 
 /// Apache could not load a DLL: the module, or what a `LoadFile` names.
@@ -217,46 +206,9 @@ fn other_series(evidence: &Evidence<'_>) -> String {
     }
 }
 
-/// The status of the last child process that ended by itself, as a parent on Windows or Unix logs it.
+/// The status of the last child process that ended by itself.
 fn child_status(log: &str) -> Option<u32> {
-    log.lines().rev().find_map(|line| {
-        let number = |text: &str| {
-            let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
-            digits.parse().ok()
-        };
-        if let Some((_, rest)) = line.split_once("exited with status ") {
-            return number(rest).filter(|status| *status != 0);
-        }
-        if line.contains("child pid") {
-            let (_, rest) = line.split_once("exit signal ")?;
-            let (_, rest) = rest.split_once('(')?;
-            return Some(128 + number(rest)?);
-        }
-        None
-    })
-}
-
-/// An exit code in words: on Windows those of the system, on Linux a signal above 128.
-fn ending(code: u32) -> String {
-    let words = match code {
-        0xc000_0005 => "an access violation: it used memory that is not its own",
-        0xc000_0135 => "a DLL was not found",
-        0xc000_0139 => "a DLL lacks a function that is imported from it",
-        0xc000_0142 => "the start of a DLL failed",
-        0xc000_007b => "a DLL is for another architecture",
-        0xc000_0409 => "it found its own stack or heap damaged, or gave up (abort)",
-        0xc000_00fd => "its stack overflowed",
-        0xc000_001d => "an instruction that this processor does not have",
-        3 | 134 => "it gave up (abort)",
-        139 => "a segmentation fault: it used memory that is not its own",
-        code if code < 256 => return format!("with exit code {code}"),
-        _ => "no common cause",
-    };
-    if code < 256 {
-        format!("with exit code {code}, {words}")
-    } else {
-        format!("in a crash, {code:#010x}: {words}")
-    }
+    log.lines().rev().find_map(words::child_status)
 }
 
 fn syntax_error(said: &str) -> Option<String> {
@@ -268,18 +220,6 @@ fn syntax_error(said: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_end_is_told_in_words() {
-        assert!(ending(0xc000_0005).contains("0xc0000005: an access violation"));
-        assert_eq!(ending(1), "with exit code 1");
-        let log =
-            "x AH00428: Parent: child process 192 exited with status 3221225477 -- Restarting.\n";
-        assert_eq!(child_status(log), Some(0xc000_0005));
-        let log = "AH00052: child pid 77 exit signal Segmentation fault (11), possible coredump";
-        assert_eq!(child_status(log), Some(139));
-        assert_eq!(child_status("Child process 292 exited successfully."), None);
-    }
 
     #[test]
     fn a_hang_is_placed() {

@@ -16,6 +16,7 @@ mod server;
 mod system;
 #[cfg_attr(windows, allow(dead_code, reason = "Windows needs none"))]
 mod wine;
+pub mod words;
 
 use std::io;
 use std::time::{Duration, Instant};

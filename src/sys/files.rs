@@ -1,7 +1,7 @@
 //! Files and folders: reading, atomic writing, hashing, walking, locks.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -85,6 +85,18 @@ pub fn head(path: &Utf8Path, length: u64) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::new();
     open(path)?.take(length).read_to_end(&mut bytes).map_err(at("read", path))?;
     Ok(bytes)
+}
+
+/// The last `length` bytes of a file, or all of a shorter one, and how many it has.
+pub fn tail(path: &Utf8Path, length: u64) -> Result<(Vec<u8>, u64), FileError> {
+    let mut file = open(path)?;
+    let whole = file.seek(SeekFrom::End(0)).map_err(at("read", path))?;
+    let start = SeekFrom::Start(whole.saturating_sub(length));
+    let mut bytes = Vec::new();
+    file.seek(start)
+        .and_then(|_| file.take(length).read_to_end(&mut bytes))
+        .map_err(at("read", path))?;
+    Ok((bytes, whole))
 }
 
 /// A file to read from.
@@ -528,6 +540,16 @@ mod tests {
         let error = read(&folder.join("missing")).unwrap_err();
         assert!(error.is_not_found());
         assert!(error.to_string().contains("missing: No such file"), "{error}");
+    }
+
+    #[test]
+    fn of_a_large_file_its_end_is_read() {
+        let (_keep, folder) = folder();
+        let path = folder.join("log");
+        write_atomic(&path, b"0123456789").unwrap();
+        assert_eq!(tail(&path, 3).unwrap(), (b"789".to_vec(), 10));
+        assert_eq!(tail(&path, 30).unwrap(), (b"0123456789".to_vec(), 10));
+        assert!(tail(&folder, 3).is_err());
     }
 
     #[test]

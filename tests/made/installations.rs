@@ -68,7 +68,8 @@ pub(crate) fn apache(folder: &Utf8Path, version: &str, arch: Arch, label: &str) 
 /// A Python of a version in a folder, with what an installer puts there.
 pub(crate) fn python(folder: &Utf8Path, version: &str, arch: Arch, label: &str) -> Utf8PathBuf {
     let numbers: Vec<u16> = version.split('.').map(|number| number.parse().unwrap()).collect();
-    let tag = PythonTag::new(numbers[0] as u8, numbers[1] as u8);
+    let series: Vec<&str> = version.split('.').take(2).collect();
+    let tag: PythonTag = series.join(".").parse().expect("a Python");
     let numbers = [numbers[0], numbers[1], numbers[2] * 1000 + 150, 1013];
     let made = |imports: &[&str]| {
         let made = Made::binary(imports, &["Py_Initialize"]);

@@ -31,6 +31,18 @@ pub(super) fn of(base: &Utf8Path, tag: PythonTag) -> PythonKind {
     if is_for_all(&parts) { PythonKind::AllUsers } else { PythonKind::Unknown }
 }
 
+/// The user in whose profile a path lies.
+#[must_use]
+pub fn user(path: &Utf8Path) -> Option<String> {
+    let whole = camino::absolute_utf8(path).unwrap_or_else(|_| path.to_owned());
+    let path = whole.as_str().replace('\\', "/");
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    match of_profile(&parts) {
+        Some(PythonKind::OneUser { user }) => user,
+        _ => None,
+    }
+}
+
 fn has(parts: &[&str], name: &str) -> bool {
     parts.iter().any(|part| part.eq_ignore_ascii_case(name))
 }

@@ -12,6 +12,7 @@ mod environment;
 mod kind;
 mod maker;
 mod module;
+pub mod modules;
 mod needs;
 mod place;
 mod python;
@@ -21,7 +22,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::inspect::NotAModule;
 use crate::sys::files::FileError;
 
-pub use place::windows_path;
+pub use kind::user;
+pub use needs::lies_in;
+pub use place::{conf_path, windows_path};
 
 /// Why a folder or a file is not what it was named as.
 #[derive(Debug, thiserror::Error)]

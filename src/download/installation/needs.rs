@@ -36,6 +36,12 @@ pub(super) fn needs(
         .collect()
 }
 
+/// Whether a DLL of this name lies in a folder.
+#[must_use]
+pub fn lies_in(folder: &Utf8Path, dll: &str) -> bool {
+    place::below(folder, &[dll]).is_some()
+}
+
 fn comes_with_windows(dll: &str) -> bool {
     checks::is_windows_dll(dll)
         || dll.eq_ignore_ascii_case("msvcrt.dll")

@@ -79,6 +79,12 @@ pub fn windows_path(path: &Utf8Path) -> String {
     mounted.unwrap_or(path)
 }
 
+/// The same of the whole path: to Apache a relative one is relative to its own folder.
+#[must_use]
+pub fn conf_path(path: &Utf8Path) -> String {
+    windows_path(&camino::absolute_utf8(path).unwrap_or_else(|_| path.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
