@@ -10,7 +10,7 @@ use super::wanted::{Here, WantedArgs};
 use super::{Failure, show};
 use crate::download::choose::Choice;
 use crate::download::install::{InstallError, Request, Tester, install, lines};
-use crate::download::installation::windows_path;
+use crate::download::installation::conf_path;
 use crate::model::event::Events;
 use crate::model::installation::{Apache, Python};
 use crate::report::{installed as report, terminal};
@@ -135,7 +135,7 @@ fn lines_of(
     };
     let spell = |path: &Utf8Path| match tester {
         Some(tester) => tester.spell(&absolute(path)),
-        None => windows_path(&absolute(path)),
+        None => conf_path(path),
     };
     let python: Option<&Python> = here.python.as_ref();
     if python.is_some_and(|python| spell(&python.home).starts_with('/')) {
