@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use modfarm::roots::python_package::PythonPackage;
 use modfarm::sys::files;
 use serde_json::Value;
 
@@ -287,6 +288,42 @@ fn a_wheel_has_what_setuptools_installs() {
                 assert_eq!(ours.get(name), Some(values), "{name} of {}", released.version);
             }
         }
+    }
+}
+
+/// A checkout has no metadata but what setup.py says, which is what an sdist of it would have.
+#[test]
+fn a_checkout_has_the_metadata_of_its_sdist() {
+    for released in all() {
+        let (_keep, place) = folder();
+        let unpacked = sources(released.version);
+        let from = unpacked.join(format!("mod_wsgi-{}", released.version));
+        let top = place.join("mod_wsgi");
+        Ran::of(Command::new("cp").args(["-r", from.as_str(), top.as_str()])).ended(0);
+        let read_package = || {
+            let version = released.version.parse().expect("a version");
+            let package = PythonPackage::read("mod_wsgi", &version, &top).expect("it is there");
+            package.expect("a package")
+        };
+        let sdist = read_package();
+        files::remove_file(&top.join("PKG-INFO")).expect("removed");
+        files::remove_dir_all(&top.join("mod_wsgi.egg-info")).expect("removed");
+        let checkout = read_package();
+        assert_eq!(checkout.files, sdist.files);
+        let points = |package: &PythonPackage| {
+            String::from_utf8_lossy(&package.entry_points).trim().to_owned()
+        };
+        assert_eq!(points(&checkout), points(&sdist));
+        let (mut ours, mut theirs) = (headers(&checkout.metadata), headers(&sdist.metadata));
+        for name in ["Metadata-Version", "Dynamic", "License-File", "Platform"] {
+            ours.remove(name);
+            theirs.remove(name);
+        }
+        assert_eq!(ours, theirs, "{}", released.version);
+        let described = |package: &PythonPackage| {
+            package.metadata.split_once("\n\n").map(|(_, text)| text.trim().to_owned())
+        };
+        assert_eq!(described(&checkout), described(&sdist));
     }
 }
 

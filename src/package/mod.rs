@@ -16,9 +16,10 @@ use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 
+use self::archives::Archive;
 use crate::inspect::Inspected;
 use crate::model::checksums;
-use crate::model::digest::Digest;
+use crate::model::digest::{Digest, Sha256};
 use crate::model::manifest::{ArchiveRecord, BuiltRecord, CellRecord, Manifest, ModuleRecord};
 use crate::roots::python_package::PythonPackage;
 use crate::sys::digests::DigestCache;
@@ -48,43 +49,53 @@ pub struct Packaged {
     pub files: Vec<String>,
 }
 
-/// Writes the files of a release into an empty folder: archives, checksums, notes, the manifest last.
+/// Writes the files of a release into an empty folder: archives and wheels first, then what speaks of them.
 pub fn package(contents: Contents, folder: &Utf8Path) -> Result<Packaged, FileError> {
     let mut manifest = contents.manifest.clone();
     let names = Names::new(&manifest.module.name, manifest.module.version.as_str());
-    let mut written: BTreeMap<String, Digest> = BTreeMap::new();
+    let mut written = Written { folder, digests: BTreeMap::new() };
     let wheels = wheel::planned(&contents);
     for archive in archives::planned(&contents, &names).into_iter().chain(wheels) {
-        let path = folder.join(&archive.name);
-        archives::write(&archive, &path)?;
-        let digest = files::digest(&path)?;
-        written.insert(archive.name.clone(), digest);
+        let digest = written.archive(&archive)?;
         manifest.archives.push(record(archive.name, digest, archive.description));
     }
-    let sbom = sbom::render(&manifest);
-    let digest = Digest::of(sbom.as_bytes());
+    let digest = written.text(names.sbom(), &sbom::render(&manifest))?;
     manifest.archives.push(record(names.sbom(), digest, SBOM.to_owned()));
-    let mut add = |name: String, text: String| {
-        written.insert(name.clone(), Digest::of(text.as_bytes()));
-        files::write_atomic(&folder.join(name), text.as_bytes())
-    };
-    add(names.sbom(), sbom)?;
-    add(names.notes(), notes::render(&manifest))?;
-    add(names.manifest(), manifest_text(&manifest))?;
-    // Of all but itself, and the checksums that name it.
-    let files: Vec<(String, Digest)> =
-        written.iter().map(|(name, digest)| (name.clone(), *digest)).collect();
-    let subjects = files.iter().map(|(name, digest)| (name.as_str(), digest.sha256));
-    let statement = provenance::render(&manifest, subjects);
-    written.insert(names.provenance(), Digest::of(statement.as_bytes()));
-    files::write_atomic(&folder.join(names.provenance()), statement.as_bytes())?;
-    let sums =
-        checksums::render(written.iter().map(|(name, digest)| (name.as_str(), digest.sha256)));
-    files::write_atomic(&folder.join(names.checksums()), sums.as_bytes())?;
-    let mut files: Vec<String> = written.into_keys().collect();
-    files.push(names.checksums());
-    files.sort_unstable();
-    Ok(Packaged { manifest, files })
+    written.text(names.notes(), &notes::render(&manifest))?;
+    written.text(names.manifest(), &manifest_text(&manifest))?;
+    // Of all but itself, and the checksums, which name it.
+    let statement = provenance::render(&manifest, written.sums());
+    written.text(names.provenance(), &statement)?;
+    let sums = checksums::render(written.sums());
+    written.text(names.checksums(), &sums)?;
+    Ok(Packaged { manifest, files: written.digests.into_keys().collect() })
+}
+
+/// The files that stand in a folder, with their digests.
+struct Written<'a> {
+    folder: &'a Utf8Path,
+    digests: BTreeMap<String, Digest>,
+}
+
+impl Written<'_> {
+    fn archive(&mut self, archive: &Archive) -> Result<Digest, FileError> {
+        let path = self.folder.join(&archive.name);
+        archives::write(archive, &path)?;
+        let digest = files::digest(&path)?;
+        self.digests.insert(archive.name.clone(), digest);
+        Ok(digest)
+    }
+
+    fn text(&mut self, name: String, text: &str) -> Result<Digest, FileError> {
+        files::write_atomic(&self.folder.join(&name), text.as_bytes())?;
+        let digest = Digest::of(text.as_bytes());
+        self.digests.insert(name, digest);
+        Ok(digest)
+    }
+
+    fn sums(&self) -> impl Iterator<Item = (&str, Sha256)> {
+        self.digests.iter().map(|(name, digest)| (name.as_str(), digest.sha256))
+    }
 }
 
 /// What the bill of materials is, in the manifest's words.

@@ -9,6 +9,7 @@ pub mod lock;
 pub mod python_package;
 pub mod root;
 pub mod running;
+mod setup_py;
 pub mod source;
 pub mod unpack;
 

@@ -1,13 +1,15 @@
-//! What the module's `setup.py` installs beside the module itself, read off an sdist: none of its code
-//! is run.
+//! What the module's `setup.py` installs beside the module itself, read off an sdist or a checkout: none of
+//! its code is run.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use camino::Utf8Path;
 
+use super::setup_py::SetupPy;
 use crate::model::checksums;
 use crate::model::digest::Sha256;
+use crate::model::version::Version;
 use crate::sys::files::{self, FileError};
 
 /// More than any file of it has.
@@ -19,9 +21,9 @@ const MOST_FILES: usize = 5000;
 /// The Python code of a module's source, and what it says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PythonPackage {
-    /// Its metadata: the sdist's `PKG-INFO`.
+    /// Its metadata, as an sdist has them in `PKG-INFO`.
     pub metadata: String,
-    /// Its commands: the sdist's `entry_points.txt`.
+    /// Its commands, as an sdist has them in `entry_points.txt`.
     pub entry_points: Bytes,
     /// Its files, by their place where packages are installed: `mod_wsgi/express/cli.py`.
     pub files: BTreeMap<String, Bytes>,
@@ -31,23 +33,19 @@ pub struct PythonPackage {
 
 impl PythonPackage {
     /// The package of a source, or in words why it has none that installs on Windows.
-    pub fn read(module: &str, top: &Utf8Path) -> Result<Result<Self, String>, FileError> {
-        let text = |name: &str| match files::read_limited(&top.join(name), LARGEST) {
-            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        };
-        let Some(setup) = text("setup.py")? else {
+    pub fn read(
+        module: &str,
+        version: &Version,
+        top: &Utf8Path,
+    ) -> Result<Result<Self, String>, FileError> {
+        let Some(setup) = text(top, "setup.py")? else {
             return Ok(Err("its source has no setup.py".to_owned()));
         };
         let Some(configuration) = configuration(module, &setup) else {
             return Ok(Err("its setup.py does not know Windows".to_owned()));
         };
-        let points = format!("{}.egg-info/entry_points.txt", module.replace('-', "_"));
-        let (Some(metadata), Some(entry_points)) = (text("PKG-INFO")?, text(&points)?) else {
-            let reason = "its source is no sdist, which alone has the metadata (PKG-INFO); \
-                          `python3 setup.py sdist` makes one";
-            return Ok(Err(reason.to_owned()));
+        let Some((metadata, entry_points)) = about(module, version, top, &setup)? else {
+            return Ok(Err("its setup.py calls setup in no way that can be read".to_owned()));
         };
         if let Some(other) = other_name(module, &metadata) {
             return Ok(Err(format!("its source is the package of {other}")));
@@ -69,6 +67,35 @@ impl PythonPackage {
         let files = self.files.iter().map(|(path, bytes)| (path.as_str(), Sha256::of(bytes)));
         Sha256::of(checksums::render(own.into_iter().chain(files)).as_bytes())
     }
+}
+
+fn text(top: &Utf8Path, name: &str) -> Result<Option<String>, FileError> {
+    match files::read_limited(&top.join(name), LARGEST) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The metadata and the commands: those that an sdist has, and in a checkout those that `setup.py` would
+/// write into one.
+fn about(
+    module: &str,
+    version: &Version,
+    top: &Utf8Path,
+    setup: &str,
+) -> Result<Option<(String, String)>, FileError> {
+    let points = format!("{}.egg-info/entry_points.txt", module.replace('-', "_"));
+    if let (Some(metadata), Some(points)) = (text(top, "PKG-INFO")?, text(top, &points)?) {
+        return Ok(Some((metadata, points)));
+    }
+    let Some(setup) = SetupPy::parse(setup) else { return Ok(None) };
+    let description = match text(top, "README-express.rst")? {
+        Some(express) => express,
+        None => text(top, "README.rst")?.unwrap_or_default(),
+    };
+    let metadata = setup.metadata(module, &version.normalized(), &description);
+    Ok(Some((metadata, setup.entry_points())))
 }
 
 /// Where `setup.py` writes `apxs_config.py`, if it is one that looks for Apache on Windows: older ones
@@ -141,7 +168,7 @@ mod tests {
         let write = |name: &str, text: &str| {
             files::write_atomic(&top.join(name), text.as_bytes()).unwrap();
         };
-        let read = || PythonPackage::read("mod_wsgi", top).unwrap();
+        let read = || PythonPackage::read("mod_wsgi", &"1".parse().unwrap(), top).unwrap();
         let refused = |words: &str| {
             let reason = read().unwrap_err();
             assert!(reason.contains(words), "{reason}");
@@ -150,7 +177,7 @@ mod tests {
         write("setup.py", "setup(name='mod_wsgi')");
         refused("does not know Windows");
         write("setup.py", SETUP);
-        refused("is no sdist");
+        refused("in no way that can be read");
         write("PKG-INFO", "Metadata-Version: 2.1\nName: mod_wsgi-standalone\n");
         write("mod_wsgi.egg-info/entry_points.txt", "[console_scripts]\n");
         refused("the package of 'mod_wsgi-standalone'");

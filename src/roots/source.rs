@@ -190,14 +190,16 @@ impl Source {
         if sources.is_empty() {
             return Err(no_server());
         }
+        let version = said_version(&top)?;
+        let package = PythonPackage::read(module, &version, &top)?;
         Ok(Self {
-            version: said_version(&top)?,
+            version,
             origin,
             sha256,
             tree: builder.build(),
             files: sources,
             licence: licence(&top)?,
-            package: PythonPackage::read(module, &top)?,
+            package,
         })
     }
 }

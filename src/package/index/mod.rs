@@ -78,7 +78,7 @@ pub enum IndexError {
     },
     /// There is nothing to list.
     #[error(
-        "none of these releases has a wheel\nhint: a release has wheels from mod_wsgi 4.5.8 on, made from an sdist; its notes say why there are none"
+        "none of these releases has a wheel\nhint: mod_wsgi has wheels from 4.5.8 on; the notes of a release say why there are none"
     )]
     NoWheels,
     /// Something else stands in its place.
