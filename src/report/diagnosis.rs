@@ -141,7 +141,12 @@ fn write_ending(text: &mut String, diagnosis: &Diagnosis) {
 }
 
 fn write_take(text: &mut String, take: &Take) {
-    _ = writeln!(text, "\nthe file of a release: {}", harmless::line(&take.path));
+    let what = match take.is_there {
+        Some(false) => "the release does not have the file",
+        Some(true) => "the file of the release",
+        None => "the file of a release",
+    };
+    _ = writeln!(text, "\n{what}: {}", harmless::line(&take.path));
     if let Some(remark) = &take.remark {
         _ = writeln!(text, "    {}", harmless::line(remark));
     }

@@ -202,7 +202,8 @@ fn right_module(parts: &Parts, take: Option<&Take>) -> Rule {
     let objections: Vec<String> =
         parts.modules.iter().flat_map(|module| objections(parts, module)).collect();
     if !objections.is_empty() {
-        let remedy = take.map_or_else(
+        let there = take.filter(|take| take.is_there != Some(false));
+        let remedy = there.map_or_else(
             || "take the module for this Python and this Apache".to_owned(),
             |take| format!("take {}", take.path),
         );
