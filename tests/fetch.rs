@@ -567,3 +567,25 @@ fn all_of_a_release_comes_from_github() {
     change(".SHA256SUMS", b"x").refused(1, &["SHA256SUMS of github:", "a line is no checksum"]);
     assert!(!files::exists(&desk.folder.join("more")));
 }
+
+/// What may pass is tried again; a limit is said as what it is.
+#[test]
+fn faults_that_pass_cost_nothing_and_limits_are_told() {
+    let (desk, github) = (Desk::new(), github());
+    for operation in [Operation::ListReleases, Operation::PageDownload, Operation::Object] {
+        for does in [Does::Status(502), Does::ResetBeforeBody, Does::CutAnswer] {
+            github.fault(Fault::on(operation, does));
+        }
+    }
+    desk.of_github(&github, &[CELL]).ended(0);
+    assert!(github.struck() > 5, "{}", github.struck());
+    desk.assert_fetched();
+    github.no_more_faults();
+    github.fault(Fault::on(Operation::ListReleases, Does::Primary(60)));
+    let words = ["the server answered 403", "hint: either nobody may have it", "GH_TOKEN"];
+    desk.of_github(&github, &[CELL]).refused(3, &words);
+    let mut command = desk.command(&[CELL, "--from", &format!("github:{REPOSITORY}")]);
+    command.env("GH_TOKEN", "ghp_wrong").env("GITHUB_API_URL", github.api());
+    let ran = Ran::of(&mut command).refused(2, &["answered 401", "look at the token"]);
+    assert!(!ran.stderr.contains("ghp_wrong"), "{}", ran.stderr);
+}

@@ -7,12 +7,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use modfarm::model::arch::Arch;
 use modfarm::sys::files;
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::fetch::{TAG, publish, released};
 use crate::github::{REPOSITORY, StandIn};
+use crate::made::installations;
 use crate::program::{
     Ran, Running, folder, free_port, json, modfarm, read, running_roots, site_with_source,
 };
@@ -509,4 +511,50 @@ fn wine(program: &str, prefix: &Utf8Path) -> Command {
     command.env("LC_ALL", "C.UTF-8").env("PATH", "/usr/bin:/bin");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
+}
+
+/// Which module that is, the binaries say: the label of their compiler, their bits, their Python.
+#[test]
+fn the_binaries_say_which_module_is_the_right_one() {
+    let (_keep, here) = folder();
+    let from = released();
+    let apache = |name: &str, arch: Arch, label: &str| {
+        installations::apache(&here.join(name), "2.4.66", arch, label)
+    };
+    let python = |name: &str, version: &str| {
+        installations::python(&here.join(name), version, Arch::Win64, "VS17")
+    };
+    let install = |apache: &Utf8Path, python: &Utf8Path| {
+        let arguments =
+            ["install", "--dry-run", "--from", from.as_str(), "--apache", apache.as_str()];
+        Ran::of(modfarm(&here, &arguments).args(["--python", python.as_str()]))
+    };
+    let (newest, python313) =
+        (apache("Apache24", Arch::Win64, "VS18"), python("Python313", "3.13.2"));
+    let ran = install(&newest, &python313).ended(0);
+    assert!(ran.stdout.contains(": mod_wsgi 6.1.1, Apache24-win64-VS18/py313-VC14\n"), "{ran:?}");
+    assert!(!ran.stderr.contains("is taken"), "{}", ran.stderr);
+    // The release has nothing of that label for this Python.
+    let ran = install(&newest, &python("Python314", "3.14.0")).ended(0);
+    assert!(ran.stdout.contains("Apache24-win64-VS17/py314-VC14\n"), "{ran:?}");
+    let note = "Apache24-win64-VS17 is taken: there is nothing for VS18 itself";
+    assert!(ran.stderr.contains(note), "{}", ran.stderr);
+    let other = apache("Apache32", Arch::Win32, "VS17");
+    let words = ["do not go together", "all parts are of 32 bit or all are of 64 bit", "for win32"];
+    install(&other, &python313).refused(2, &words);
+    let old = apache("Apache10", Arch::Win64, "VC10");
+    install(&old, &python313)
+        .refused(2, &["nothing for an Apache 2.4 win64 VC10 with Python 3.13"]);
+
+    // A virtual environment is named as such, and its Python's DLL is loaded.
+    let venv = installations::environment(&here.join("site"), python313.as_str(), "3.13.2");
+    let ran = install(&newest, &venv).ended(0);
+    let lines = [
+        format!("LoadFile \"{python313}/python313.dll\"\n"),
+        format!("WSGIPythonHome \"{venv}\"\n"),
+    ];
+    assert!(lines.iter().all(|line| ran.stdout.contains(line)), "{}", ran.stdout);
+    let own = python("Users/joe/AppData/Local/Programs/Python/Python313", "3.13.2");
+    let words = ["is installed for one user (joe)", "hint: install Python for all users"];
+    install(&newest, &own).refused(0, &words);
 }

@@ -428,6 +428,28 @@ mod tests {
     }
 
     #[test]
+    fn what_others_may_change_is_warned_of() {
+        let warned = |url: &str, manifest_sha256| {
+            let terms = Terms {
+                version: None,
+                manifest_sha256,
+                api: Api::choose(None, |_| None).unwrap(),
+                token: None,
+                cache: Utf8PathBuf::new(),
+                stop: CancellationToken::new(),
+            };
+            let (events, heard) = Events::stream();
+            warn_of_plain_text(&Url::parse(url).unwrap(), &terms, &events);
+            drop(events);
+            heard.iter().count()
+        };
+        assert_eq!(warned("http://mirror.example/", None), 1);
+        assert_eq!(warned("http://mirror.example/", Some(Sha256::of(b""))), 0);
+        assert_eq!(warned("https://mirror.example/", None), 0);
+        assert_eq!(warned("http://127.0.0.1:80/", None), 0);
+    }
+
+    #[test]
     fn a_manifest_says_its_version_in_its_name() {
         let version = |name| version_in(name).map(|version| version.to_string());
         assert_eq!(version("mod_wsgi-windows-6.1.1.manifest.json").as_deref(), Some("6.1.1"));
