@@ -11,6 +11,7 @@ use modfarm::roots::python_package::PythonPackage;
 use modfarm::sys::files;
 use serde_json::Value;
 
+use crate::github::{REPOSITORY, StandIn};
 use crate::made::server::{Answer, Server};
 use crate::made::source;
 use crate::program::{
@@ -535,6 +536,26 @@ fn a_release_whose_code_changed_is_made_anew() {
     let ran = site.run(&release).ended(0);
     assert!(ran.stderr.contains(" Released "), "{}", ran.stderr);
     assert_ne!(files::digest(&wheel).expect("a wheel"), before);
+}
+
+/// A plus sign is a space where an address is read carelessly.
+#[test]
+fn every_wheel_keeps_its_name_on_github() {
+    let github = StandIn::start();
+    github.add_tag("mod_wsgi-4.9.4");
+    let to = format!("github:{REPOSITORY}");
+    let arguments = ["publish", OLD.folder().as_str(), "--to", &to].map(str::to_owned);
+    let mut command = modfarm(&OLD.site.folder, &arguments.each_ref().map(String::as_str));
+    command.env("GH_TOKEN", "").env("GITHUB_TOKEN", github.token());
+    Ran::of(command.env("GITHUB_API_URL", github.api())).ended(0);
+    let names = files::names(&OLD.folder()).expect("a folder").into_iter();
+    let assets = names.map(|name| {
+        let digest = files::digest(&OLD.folder().join(&name)).expect("a file");
+        (name, digest.sha256.to_string())
+    });
+    let assets: Vec<(String, String)> = assets.collect();
+    assert!(assets.iter().any(|(name, _)| name.contains("+ap24")), "{assets:?}");
+    github.assert_published("mod_wsgi-4.9.4", &assets);
 }
 
 fn index(place: &Utf8Path, releases: &[&Utf8Path], more: &[&str]) -> Ran {
