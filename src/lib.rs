@@ -41,6 +41,8 @@
 //! - Whoever reaches a worker runs commands on its machine: one that other machines can reach has a token or
 //!   asks for client certificates, or was told in so many words to let in anyone.
 //! - A run is heard once, by [`report::record`], and page, JSON and summary are written from that.
+//! - What is downloaded has its name once its bytes are those that the manifest says; what is put into an
+//!   Apache is written down first and can be taken out again.
 //! - A token is shown nowhere, and no child process has it.
 
 pub mod cli;

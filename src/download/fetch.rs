@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::beside::{beside, name_of};
 use super::choose::Choice;
@@ -57,37 +57,58 @@ pub fn fetch(
     dry_run: bool,
     events: &Events,
 ) -> Result<Fetched, FetchError> {
-    let module = &source.manifest().module.name;
-    let several = choices.iter().any(|choice| choice.cell.apache != choices[0].cell.apache);
-    let place = |choice: &Choice<'_>| {
-        let id = &choice.cell.id;
-        // Modules of two Apaches have the same name.
-        to.join(if several { id.module_path(module) } else { id.file_name(module) })
-    };
-    let mut found = Vec::new();
-    for choice in choices {
-        found.push(there(&place(choice))?);
-    }
-    let wanted: Vec<Choice<'_>> = choices
-        .iter()
-        .zip(&found)
-        .filter(|(choice, there)| **there != Some(choice.built.sha256))
-        .map(|(choice, _)| *choice)
-        .collect();
+    let targets = targets(&source.manifest().module.name, choices, to)?;
     if !dry_run {
-        take(source, &wanted, events, |choice, bytes| {
-            Ok(files::write_atomic(&place(choice), bytes)?)
+        let missing = targets.iter().filter(|target| !target.is_there());
+        let missing: Vec<Choice<'_>> = missing.map(|target| target.choice).collect();
+        take(source, &missing, events, |choice, bytes| {
+            let of_it = |target: &&Target<'_>| target.choice.cell.id == choice.cell.id;
+            let target = targets.iter().find(of_it).map(|target| target.path.as_path());
+            Ok(target.map_or(Ok(()), |path| files::write_atomic(path, bytes))?)
         })?;
     }
-    let file = |(choice, there): (&Choice<'_>, Option<Sha256>)| FetchedFile {
-        path: place(choice).into_string(),
-        change: Change::of(there, choice.built.sha256, !dry_run),
-        cell: Some(choice.cell.id.clone()),
-        sha256: choice.built.sha256,
-        size: choice.built.size,
-        unsupported: choice.cell.verdict.reason().map(str::to_owned),
+    Ok(report(source, targets.into_iter().map(|target| target.report(dry_run)).collect()))
+}
+
+/// A module's place in a folder.
+struct Target<'a> {
+    choice: Choice<'a>,
+    path: Utf8PathBuf,
+    /// What is there.
+    there: Option<Sha256>,
+}
+
+/// Modules of two Apaches have the same name, and so each has a folder of its Apache.
+fn targets<'a>(
+    module: &str,
+    choices: &[Choice<'a>],
+    to: &Utf8Path,
+) -> Result<Vec<Target<'a>>, FileError> {
+    let several = choices.iter().any(|choice| choice.cell.apache != choices[0].cell.apache);
+    let target = |choice: &Choice<'a>| {
+        let id = &choice.cell.id;
+        let path = to.join(if several { id.module_path(module) } else { id.file_name(module) });
+        Ok(Target { choice: *choice, there: there(&path)?, path })
     };
-    Ok(report(source, choices.iter().zip(found).map(file).collect()))
+    choices.iter().map(target).collect()
+}
+
+impl Target<'_> {
+    fn is_there(&self) -> bool {
+        self.there == Some(self.choice.built.sha256)
+    }
+
+    fn report(self, dry_run: bool) -> FetchedFile {
+        let Choice { cell, built } = self.choice;
+        FetchedFile {
+            path: self.path.into_string(),
+            change: Change::of(self.there, built.sha256, !dry_run),
+            cell: Some(cell.id.clone()),
+            sha256: built.sha256,
+            size: built.size,
+            unsupported: cell.verdict.reason().map(str::to_owned),
+        }
+    }
 }
 
 /// Takes every file of a release, the manifest last.
@@ -201,13 +222,9 @@ fn plan(source: &Source, records: &[&ArchiveRecord], events: &Events) {
     }
 }
 
-/// The digest of what is in a place, if anything is.
+/// The SHA-256 of what is in a place, if anything is.
 fn there(path: &Utf8Path) -> Result<Option<Sha256>, FileError> {
-    match files::digest(path) {
-        Ok(digest) => Ok(Some(digest.sha256)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
+    Ok(files::digest_if_there(path)?.map(|digest| digest.sha256))
 }
 
 fn asset(

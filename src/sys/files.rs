@@ -473,6 +473,15 @@ pub fn digest(path: &Utf8Path) -> Result<Digest, FileError> {
     digest_reader(open(path)?).map_err(at("read", path))
 }
 
+/// The digest of a file, if it is there.
+pub fn digest_if_there(path: &Utf8Path) -> Result<Option<Digest>, FileError> {
+    match digest(path) {
+        Ok(digest) => Ok(Some(digest)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The digest of all that a reader gives.
 pub fn digest_reader(mut reader: impl Read) -> io::Result<Digest> {
     let mut hash = sha2::Sha256::new();

@@ -102,13 +102,9 @@ fn parse(bytes: &[u8]) -> Result<Record, String> {
     }
 }
 
-/// The digest of what is in a place, if anything is.
+/// The SHA-256 of what is in a place, if anything is.
 pub(super) fn there(path: &Utf8Path) -> Result<Option<Sha256>, FileError> {
-    match files::digest(path) {
-        Ok(digest) => Ok(Some(digest.sha256)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
+    Ok(files::digest_if_there(path)?.map(|digest| digest.sha256))
 }
 
 #[cfg(test)]

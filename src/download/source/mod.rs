@@ -1,13 +1,12 @@
 //! Where a release is had from: GitHub, a mirror of static files, a folder. Its manifest is read first, and
 //! every other file is compared with that before it has its name.
 
+mod error;
 mod folder;
 mod github;
 mod mirror;
+mod origin;
 mod transfer;
-
-use std::fmt;
-use std::str::FromStr;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
@@ -23,28 +22,14 @@ use crate::model::harmless::is_file_name;
 use crate::model::manifest::{ArchiveRecord, Manifest};
 use crate::model::version::Version;
 use crate::sys::files::{self, FileError};
-use crate::sys::github::address::{AddressError, Api, Repository, is_loopback};
+use crate::sys::github::address::{Api, is_loopback};
 use crate::sys::github::token::Token;
-use crate::sys::web::WebError;
+
+pub use error::SourceError;
+pub use origin::Origin;
 
 /// GitHub takes no larger files.
 const LARGEST: u64 = 2 << 30;
-
-/// Where somebody says that a release is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// A release on GitHub: of a tag, or the latest one.
-    GitHub {
-        /// The repository.
-        repository: Repository,
-        /// The tag.
-        tag: Option<String>,
-    },
-    /// The address of a manifest, or of the folder that it is in.
-    Mirror(Url),
-    /// A folder, or a manifest in one.
-    Folder(Utf8PathBuf),
-}
 
 /// How a release is had.
 #[derive(Clone, Debug)]
@@ -98,154 +83,6 @@ struct Found {
     path: Utf8PathBuf,
     bytes: Vec<u8>,
     place: Place,
-}
-
-/// Why there is no release to be had.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// It is not said where.
-    #[error(
-        "'{text}' is no place of a release: {reason}\nhint: github:OWNER/REPO, github:OWNER/REPO@TAG, a folder, or the https:// address of a mirror"
-    )]
-    Origin {
-        /// What was given.
-        text: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// There is no manifest where one should be.
-    #[error("{place} has no manifest{of}\nhint: {hint}")]
-    NoManifest {
-        /// The place.
-        place: String,
-        /// Of which version, in words.
-        of: String,
-        /// What to do.
-        hint: String,
-    },
-    /// There are several.
-    #[error(
-        "{place} has the manifests of several releases: {}\nhint: name the version with --release",
-        names.join(", ")
-    )]
-    Several {
-        /// The place.
-        place: String,
-        /// Their names.
-        names: Vec<String>,
-    },
-    /// The manifest is not the one that is trusted.
-    #[error(
-        "the manifest of {place} has the SHA-256 {found}, and --manifest-sha256 says {expected}\nhint: nothing was taken; compare the version, and the digest on the page of the release"
-    )]
-    Untrusted {
-        /// The place.
-        place: String,
-        /// Its digest.
-        found: Sha256,
-        /// The one that is trusted.
-        expected: Sha256,
-    },
-    /// The manifest is of another version than was asked for.
-    #[error("{place} is of version {found}, and --release asks for {wanted}")]
-    OtherVersion {
-        /// The place.
-        place: String,
-        /// Its version.
-        found: String,
-        /// The one asked for.
-        wanted: String,
-    },
-    /// A page came instead of a file.
-    #[error(
-        "{path} is a page in HTML: a proxy or a login answered instead of the release\nhint: open the address in a browser to see the page; HTTPS_PROXY and NO_PROXY say who is asked"
-    )]
-    Page {
-        /// What was asked for.
-        path: String,
-    },
-    /// The manifest cannot be understood.
-    #[error("cannot read {path}: {reason}\nhint: {}", newer_or_broken(reason))]
-    Unreadable {
-        /// Its address.
-        path: String,
-        /// Why.
-        reason: String,
-    },
-    /// The manifest names something that is no file of a release.
-    #[error(
-        "the manifest of {place} names '{name}', which is no name of a file\nhint: nothing was taken; do not use this release"
-    )]
-    Name {
-        /// The place.
-        place: String,
-        /// The name.
-        name: String,
-    },
-    /// The manifest names something that is larger than any file of a release.
-    #[error(
-        "the manifest of {place} says that {name} has {size} bytes, more than any archive of a release\nhint: nothing was taken; do not use this release"
-    )]
-    Size {
-        /// The place.
-        place: String,
-        /// The file.
-        name: String,
-        /// Its size.
-        size: u64,
-    },
-    /// A file that the manifest names is not there.
-    #[error(
-        "{place} has no {name}, which its manifest names\nhint: the release is not complete; take another"
-    )]
-    Missing {
-        /// The place.
-        place: String,
-        /// The file.
-        name: String,
-    },
-    /// A file is not what the manifest says.
-    #[error(
-        "{name} of {place} is not what the manifest says: {reason}\nhint: nothing was kept of it; if the same comes again, it was changed by somebody: do not use it"
-    )]
-    Wrong {
-        /// The place.
-        place: String,
-        /// The file.
-        name: String,
-        /// In what.
-        reason: String,
-    },
-    /// GitHub says something else than it should.
-    #[error(
-        "cannot understand what {place} answers: {reason}\nhint: is --api-url the address of GitHub's API?"
-    )]
-    Answer {
-        /// The place.
-        place: String,
-        /// Why.
-        reason: String,
-    },
-    /// An address cannot be used.
-    #[error(transparent)]
-    Address(#[from] AddressError),
-    /// The manifest in a folder cannot be had.
-    #[error(transparent)]
-    Reference(#[from] ReferenceError),
-    /// A server does not give it.
-    #[error(transparent)]
-    Web(#[from] WebError),
-    /// A file cannot be read or written.
-    #[error(transparent)]
-    File(#[from] FileError),
-}
-
-fn newer_or_broken(reason: &str) -> &'static str {
-    if reason.contains("of a later modfarm") {
-        "take a newer modfarm, or an older release with --release"
-    } else {
-        "the release is broken, or the address is that of something else"
-    }
 }
 
 impl Source {
@@ -363,69 +200,9 @@ fn of_version(terms: &Terms) -> String {
     terms.version.as_ref().map_or_else(String::new, |version| format!(" of version {version}"))
 }
 
-impl FromStr for Origin {
-    type Err = SourceError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad =
-            |reason: &str| SourceError::Origin { text: text.to_owned(), reason: reason.to_owned() };
-        if let Some(rest) = text.strip_prefix("github:") {
-            let (repository, tag) = match rest.split_once('@') {
-                Some((_, "")) => return Err(bad("there is no tag after the @")),
-                Some((repository, tag)) => (repository, Some(tag.to_owned())),
-                None => (rest, None),
-            };
-            return Ok(Self::GitHub { repository: repository.parse()?, tag });
-        }
-        if !text.starts_with("http://") && !text.starts_with("https://") {
-            return match text {
-                "" => Err(bad("it is empty")),
-                _ if text.contains("://") => {
-                    Err(bad("it begins with neither http:// nor https://"))
-                }
-                _ => Ok(Self::Folder(text.into())),
-            };
-        }
-        let url = Url::parse(text).map_err(|error| bad(&error.to_string()))?;
-        if !url.username().is_empty() || url.password().is_some() {
-            // The text is not repeated: it holds a password.
-            let (text, reason) =
-                (url.host_str().unwrap_or_default(), "it has a name or password in it");
-            return Err(SourceError::Origin { text: text.to_owned(), reason: reason.to_owned() });
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(bad("it has a '?' or '#' in it"));
-        }
-        Ok(Self::Mirror(url))
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::GitHub { repository, tag: None } => write!(f, "github:{repository}"),
-            Self::GitHub { repository, tag: Some(tag) } => write!(f, "github:{repository}@{tag}"),
-            Self::Mirror(url) => url.fmt(f),
-            Self::Folder(path) => path.fmt(f),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_place_is_said_in_one_word() {
-        for text in ["github:a/b", "github:a/b@mod_wsgi-6.1.1", "https://x.example/y/", "dist/x"] {
-            assert_eq!(text.parse::<Origin>().unwrap().to_string(), text);
-        }
-        for bad in ["", "github:a", "github:a/b@", "ftp://x", "https://", "https://x/?y"] {
-            bad.parse::<Origin>().unwrap_err();
-        }
-        let secret = "https://me:secret@x.example/".parse::<Origin>().unwrap_err().to_string();
-        assert!(secret.contains("name or password") && !secret.contains("secret"), "{secret}");
-    }
 
     #[test]
     fn what_others_may_change_is_warned_of() {
