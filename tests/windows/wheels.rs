@@ -81,6 +81,9 @@ fn what_pip_installs_is_served_by_apache() {
             )
         );
         assert_eq!(python.express("module-location").trim(), module);
+        if released.version == NEWEST.version {
+            apache_is_looked_for(&python);
+        }
         let apache = Apache::configured(&windows, &lines);
         assert!(apache.checked().contains("Syntax OK"));
         assert_eq!(apache.page(), format!("mod_wsgi {} on {version}", released.version));
@@ -90,6 +93,20 @@ fn what_pip_installs_is_served_by_apache() {
         assert!(left.iter().all(|name| !name.starts_with("mod_wsgi")), "{left:?}");
         files::remove_dir_all(&python.folder).expect("removed");
     }
+}
+
+/// Where setup.py would look when it compiles: where it is told to, and in `c:\Apache24`.
+fn apache_is_looked_for(python: &Python<'_>) {
+    let script = "from mod_wsgi.express import apxs_config as it\nprint(it.HTTPD, it.LIBEXECDIR)";
+    let found = |told: &str| {
+        let mut command = python.program("python.exe");
+        command.args(["-W", "error", "-c", script]).env("MOD_WSGI_APACHE_ROOTDIR", told);
+        Ran::of(&mut command).ended(0).stdout.trim().to_owned()
+    };
+    let root = spelled(&root());
+    let told = root.replace('/', "\\");
+    assert_eq!(found(&told), format!("{root}/bin/httpd.exe {root}/modules"));
+    assert_eq!(found(""), "httpd.exe c:/Apache24/modules");
 }
 
 /// From the folder of the release, as its notes say; pip chooses among its wheels.
