@@ -232,6 +232,15 @@ fn a_manifest_is_trusted_by_its_digest_and_understood_or_refused() {
     );
     let leading = |text: &str| Some(text.replacen(&format!("\"{ZIP}\""), "\"../../evil.zip\"", 1));
     refused(&leading, 1, &["names '../../evil.zip', which is no name of a file"]);
+    // The archive is what the manifest says, and the module in it is not.
+    let module = built(CELL)["sha256"].as_str().expect("a digest").to_owned();
+    let other = |text: &str| Some(text.replace(&module, &"0".repeat(64)));
+    refused(
+        &other,
+        1,
+        &["has no Apache24-win64-VS17/modules/mod_wsgi-py313-VC14.so with the SHA-256 0000"],
+    );
+    assert_eq!(desk.cached(), [""; 0]);
     let huge = |text: &str| {
         let size = files::metadata(&released().join(ZIP)).expect("it").len();
         Some(text.replacen(&format!("\"size\": {size}"), "\"size\": 99999999999", 1))
@@ -478,6 +487,9 @@ fn a_cell_that_cannot_be_had_is_said_why() {
     desk.fetch(&["--from", from.as_str()])
         .refused(2, &["there is no Apache to choose", "or a cell"]);
     desk.fetch(&[CELL]).refused(2, &["--from"]);
+    let mut command = desk.command(&[CELL]);
+    Ran::of(command.env_remove("GH_TOKEN").env("MODFARM_FROM", &from)).ended(0);
+    desk.assert_fetched();
 }
 
 /// What is not supported is taken on request, with its reason; what is excluded never is.

@@ -138,7 +138,6 @@ pub fn fetch_all(
         for record in missing {
             let obtained = source.obtain(record, events)?;
             files::copy(&obtained.path, &to.join(&record.name))?;
-            obtained.release()?;
         }
         for (name, bytes) in &small {
             files::write_atomic(&to.join(name), bytes)?;
@@ -166,7 +165,6 @@ pub fn take(
         for (choice, bytes) in inside(record, &obtained.path, choices)? {
             put(choice, &bytes)?;
         }
-        obtained.release()?;
     }
     Ok(())
 }

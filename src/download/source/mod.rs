@@ -21,7 +21,7 @@ use crate::model::event::Events;
 use crate::model::harmless::is_file_name;
 use crate::model::manifest::{ArchiveRecord, Manifest};
 use crate::model::version::Version;
-use crate::sys::files::{self, FileError};
+use crate::sys::files;
 use crate::sys::github::address::{Api, is_loopback};
 use crate::sys::github::token::Token;
 
@@ -126,10 +126,14 @@ impl Source {
     }
 }
 
-impl Obtained {
+impl Drop for Obtained {
     /// What lies there for us alone is taken away.
-    pub fn release(self) -> Result<(), FileError> {
-        if self.is_ours { files::remove_file(&self.path) } else { Ok(()) }
+    fn drop(&mut self) {
+        if self.is_ours
+            && let Err(error) = files::remove_file(&self.path)
+        {
+            tracing::warn!(%error, "a download is left in the cache");
+        }
     }
 }
 
