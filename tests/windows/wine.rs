@@ -57,6 +57,17 @@ impl Windows {
         command
     }
 
+    /// Drive C:.
+    pub(super) fn drive(&self) -> Utf8PathBuf {
+        self.prefix.join("drive_c")
+    }
+
+    /// Writes the default value of a key of the registry.
+    pub(super) fn register(&self, key: &str, value: &str) {
+        let written = self.quiet(LOADER, &["reg", "add", key, "/ve", "/d", value, "/f"]);
+        assert!(written, "{key} is not written");
+    }
+
     /// A program for Linux that runs modfarm.exe here with the arguments that it is given.
     pub(super) fn launcher(&self) -> Utf8PathBuf {
         self.script("modfarm", &format!("exec {LOADER} {} \"$@\"", program()))
