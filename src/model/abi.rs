@@ -84,11 +84,11 @@ impl AbiFamily {
     #[must_use]
     pub fn redistributable(self) -> &'static str {
         match self {
-            Self::Vc9 => "Visual C++ 2008 SP1 Redistributable",
-            Self::Vc10 => "Visual C++ 2010 SP1 Redistributable",
-            Self::Vc11 => "Visual C++ 2012 Update 4 Redistributable",
-            Self::Vc12 => "Visual C++ 2013 Redistributable",
-            Self::Vc14 => "the newest Visual C++ v14 Redistributable (2015 to 2026)",
+            Self::Vc9 => "the Visual C++ 2008 SP1 Redistributable",
+            Self::Vc10 => "the Visual C++ 2010 SP1 Redistributable",
+            Self::Vc11 => "the Visual C++ 2012 Update 4 Redistributable",
+            Self::Vc12 => "the Visual C++ 2013 Redistributable",
+            Self::Vc14 => "the newest Visual C++ Redistributable for Visual Studio 2015 to 2026",
         }
     }
 

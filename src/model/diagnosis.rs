@@ -111,6 +111,8 @@ pub struct Take {
     pub cell: CellId,
     /// Its place in the archive: `Apache24-win64-VS17/modules/mod_wsgi-py313-VC14.so`.
     pub path: String,
+    /// Whether the release has it; unknown where no manifest was named.
+    pub is_there: Option<bool>,
     /// What is to be said of the choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remark: Option<String>,

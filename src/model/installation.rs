@@ -129,6 +129,8 @@ pub struct Need {
     pub runtime: Option<AbiFamily>,
     /// Whether it lies in the system folder; unknown where no system folder can be seen.
     pub in_system: Option<bool>,
+    /// The version of the one in the system folder, where it says one.
+    pub system_version: Option<Version>,
 }
 
 impl Build {

@@ -123,7 +123,7 @@ fn write_ending(text: &mut String, diagnosis: &Diagnosis) {
         Ending::Fits => "It fits.".to_owned(),
         Ending::NothingBroken if diagnosis.rules.is_empty() => "Nothing is wrong.".to_owned(),
         Ending::NothingBroken => "Nothing is broken, as far as can be told.".to_owned(),
-        Ending::Broken => format!("It does not work so: {why}."),
+        Ending::Broken => format!("Something must be changed: {why}."),
     };
     _ = writeln!(text, "\n{ending}");
     if let Some(partner) = &diagnosis.goes_with {
@@ -141,7 +141,12 @@ fn write_ending(text: &mut String, diagnosis: &Diagnosis) {
 }
 
 fn write_take(text: &mut String, take: &Take) {
-    _ = writeln!(text, "\nthe file of a release: {}", harmless::line(&take.path));
+    let what = match take.is_there {
+        Some(false) => "the release does not have the file",
+        Some(true) => "the file of the release",
+        None => "the file of a release",
+    };
+    _ = writeln!(text, "\n{what}: {}", harmless::line(&take.path));
     if let Some(remark) = &take.remark {
         _ = writeln!(text, "    {}", harmless::line(remark));
     }

@@ -141,8 +141,13 @@ fn the_kinds_of_pythons_are_told_apart() {
     let both = made("both");
     write(&both.join("python313t.dll"), &files::read(&both.join("python313.dll")).unwrap());
     assert_eq!(Python::read(&both).unwrap().tag, PythonTag::new(3, 13));
+    let threaded = PythonTag::new(3, 13).free_threaded();
+    write(&both.join("python3.13t.exe"), b"MZ");
+    for named in ["python313t.dll", "python3.13t.exe"] {
+        assert_eq!(Python::read(&both.join(named)).unwrap().tag, threaded, "{named}");
+    }
     files::remove_file(&both.join("python313.dll")).unwrap();
-    assert_eq!(Python::read(&both).unwrap().tag, PythonTag::new(3, 13).free_threaded());
+    assert_eq!(Python::read(&both).unwrap().tag, threaded);
     // A start menu's alias is no Python.
     let alias = place.join("Users/joe/AppData/Local/Microsoft/WindowsApps");
     write(&alias.join("python.exe"), b"");

@@ -31,7 +31,8 @@ impl Drive {
 
 fn load(said: &str) -> String {
     format!(
-        "httpd.exe: Syntax error on line 188 of C:/Apache24/conf/httpd.conf: Cannot load {SO} into server: {said}\n"
+        "httpd.exe: Syntax error on line 188 of C:/Apache24/conf/httpd.conf: Cannot load {SO} \
+         into server: {said}\n"
     )
 }
 
@@ -61,7 +62,8 @@ fn a_module_or_what_it_imports_that_is_not_found() {
     );
     drive.in_modules(&made::module("3.13", Arch::Win64, "VS17"));
     let here = format!(
-        "mod_wsgi.so imports python313.dll, which Windows looks for beside httpd.exe, in System32 and on the PATH: write LoadFile \"{}/Python/python313.dll\"",
+        "mod_wsgi.so imports python313.dll, which Windows looks for beside httpd.exe, in System32 \
+         and on the PATH: write LoadFile \"{}/Python/python313.dll\"",
         drive.folder
     );
     drive.explains(&english, &[&here, "write a LoadFile line with the whole path of pythonXY.dll"]);
@@ -81,11 +83,15 @@ fn compilers_that_are_mixed() {
     let failed = load("A dynamic link library (DLL) initialization routine failed.");
     drive.explains(&failed, &["dll-start-failed, once", here, "rules 3 and 4: "]);
     let side = load(
-        "The application has failed to start because its side-by-side configuration is incorrect. Please see the application event log or use the command-line sxstrace.exe tool for more detail.",
+        "The application has failed to start because its side-by-side configuration is incorrect. \
+         Please see the application event log or use the command-line sxstrace.exe tool for more \
+         detail.",
     );
     drive.explains(&side, &["side-by-side, once", here, "Visual C++ 2008 SP1 Redistributable"]);
-    let crash = "[mpm_winnt:notice] [pid 5788:tid 828] AH00428: Parent: child process 14664 exited with status 3221225477 -- Restarting.\n";
-    let ends = "here:  it ends in a crash, 0xc0000005: an access violation: it used memory that is not its own; Apache is of VC11";
+    let crash = "[mpm_winnt:notice] [pid 5788:tid 828] AH00428: Parent: child process 14664 \
+                 exited with status 3221225477 -- Restarting.\n";
+    let ends = "here:  it ends in a crash, 0xc0000005: an access violation: it used memory that \
+                is not its own; Apache is of VC11";
     drive.explains(
         &crash.repeat(3),
         &["child-crashed, 3 times", ends, "WSGIApplicationGroup %{GLOBAL}"],
@@ -94,7 +100,9 @@ fn compilers_that_are_mixed() {
 
 #[test]
 fn a_library_that_python_does_not_find() {
-    let log = "Fatal Python error: init_fs_encoding: failed to get the Python codec of the filesystem encoding\nPython runtime state: core initialized\nModuleNotFoundError: No module named 'encodings'\n";
+    let log = "Fatal Python error: init_fs_encoding: failed to get the Python codec of the \
+               filesystem encoding\nPython runtime state: core initialized\nModuleNotFoundError: \
+               No module named 'encodings'\n";
     let drive = Drive::right();
     let home = format!("for Python 3.13 write WSGIPythonHome \"{}/Python\"", drive.folder);
     drive.explains(log, &["no-encodings, 2 times", &home]);
@@ -112,7 +120,8 @@ fn a_library_that_python_does_not_find() {
 #[test]
 fn a_python_that_the_service_may_not_read() {
     let drive = Drive::right();
-    let store = "Program Files/WindowsApps/PythonSoftwareFoundation.Python.3.11_3.11.1008.0_x64__qbz5n2kfra8p0";
+    let store = "Program \
+                 Files/WindowsApps/PythonSoftwareFoundation.Python.3.11_3.11.1008.0_x64__qbz5n2kfra8p0";
     made::python(&drive.folder.join(store), "3.11.9", Arch::Win64, "VS17");
     let log =
         format!("httpd: Cannot load C:/{store}/python311.dll into server: Zugriff verweigert\n");
@@ -129,11 +138,15 @@ fn a_file_that_is_not_the_module() {
     let drive = Drive::right();
     let made = made::module("3.13", Arch::Win64, "VS17");
     drive.in_modules(&Made { exports: vec!["PyInit_x".into()], ..made.clone() });
-    let log = "httpd.exe: Syntax error on line 5: Can't locate API module structure `wsgi_module' in file C:/Apache24/modules/mod_wsgi.so: The specified procedure could not be found.\n";
+    let log = "httpd.exe: Syntax error on line 5: Can't locate API module structure `wsgi_module' \
+               in file C:/Apache24/modules/mod_wsgi.so: The specified procedure could not be \
+               found.\n";
     let here = "here:  mod_wsgi.so exports no symbol of an Apache module";
     drive.explains(log, &["no-module-symbol, once", here, "write `LoadModule wsgi_module`"]);
     drive.in_modules(&Made { magic: AP22, ..made });
-    let log = "httpd: API module structure 'wsgi_module' in file C:/Apache24/modules/mod_wsgi.so is garbled - expected signature 41503234 but saw 41503232 - perhaps this is not an Apache module DSO, or was compiled for a different Apache version?\n";
+    let log = "httpd: API module structure 'wsgi_module' in file C:/Apache24/modules/mod_wsgi.so \
+               is garbled - expected signature 41503234 but saw 41503232 - perhaps this is not an \
+               Apache module DSO, or was compiled for a different Apache version?\n";
     let here = "here:  mod_wsgi.so is for Apache 2.2, and this is Apache 2.4";
     drive.explains(log, &["other-apache-series, once", here, "Apache24-… for 2.4"]);
 }
@@ -158,9 +171,11 @@ fn builds_without_a_compiler_or_headers() {
         says(&drive.doctor(&named).ended(1), words);
     };
     let file = "the file is Apache24-win64-VS16/modules/mod_wsgi-py313-VC14.so";
-    let log = "error: Microsoft Visual C++ 14.0 or greater is required. Get it with \"Microsoft C++ Build Tools\"\n";
+    let log = "error: Microsoft Visual C++ 14.0 or greater is required. Get it with \"Microsoft \
+               C++ Build Tools\"\n";
     said(log, &["no-compiler, once", file, "take a file or a wheel that is built"]);
-    let log = "src/server\\wsgi_apache.h(36): fatal error C1083: Cannot open include file: 'httpd.h': No such file or directory\n";
+    let log = "src/server\\wsgi_apache.h(36): fatal error C1083: Cannot open include file: \
+               'httpd.h': No such file or directory\n";
     let here = "here:  xampp/apache (XAMPP) has no include/httpd.h; the file is ";
     said(log, &["no-headers, once", here, "MOD_WSGI_APACHE_ROOTDIR"]);
     let log = "mod_wsgi.obj : error LNK2001: unresolved external symbol __imp__ap_mpm_query@8\n";
@@ -171,9 +186,11 @@ fn builds_without_a_compiler_or_headers() {
 fn lines_that_are_missing_or_stand_twice() {
     let drive = Drive::right();
     let here = "here:  the line is: LoadModule wsgi_module modules/mod_wsgi-py313-VC14.so";
-    let log = "Invalid command 'WSGIScriptAlias', perhaps misspelled or defined by a module not included in the server configuration\n";
+    let log = "Invalid command 'WSGIScriptAlias', perhaps misspelled or defined by a module not \
+               included in the server configuration\n";
     drive.explains(log, &["unknown-directive, once", here, "into Apache's modules folder"]);
-    let log = "There is 'LoadModule wsgi_module modules/mod_wsgi.so' line in httpd.conf file\n but there no 'mod_wsgi.so' file in apachex.y.z/modules/ directory.\n";
+    let log = "There is 'LoadModule wsgi_module modules/mod_wsgi.so' line in httpd.conf file\n \
+               but there no 'mod_wsgi.so' file in apachex.y.z/modules/ directory.\n";
     drive.explains(log, &["where-does-it-go, 2 times", here]);
     let log =
         "[so:warn] [pid 7040:tid 144] AH01574: module wsgi_module is already loaded, skipping\n";
@@ -184,7 +201,8 @@ fn lines_that_are_missing_or_stand_twice() {
 fn an_extension_that_is_not_loaded() {
     let drive = Drive::right();
     files::create_dir_all(&drive.folder.join("Python/conda-meta")).unwrap();
-    let log = "[wsgi:error] ImportError: DLL load failed while importing _ssl: The specified module could not be found.\n";
+    let log = "[wsgi:error] ImportError: DLL load failed while importing _ssl: The specified \
+               module could not be found.\n";
     drive.explains(
         log,
         &["extension-not-loaded, once", "here:  Python is conda's Python", "Library\\bin"],

@@ -47,7 +47,8 @@ fn rule_1_bitness() {
     drive.apache("2.4.66", Arch::Win64, "VS17");
     drive.python("3.13.2", Arch::Win32, "VS17");
     let ran = drive.both(&[]).ended(1);
-    let because = "BROKEN  1. everything is 32 bit, or everything is 64 bit: Apache is 64 bit (win64), Python is 32 bit (win32)";
+    let because = "BROKEN  1. everything is 32 bit, or everything is 64 bit: Apache is 64 bit \
+                   (win64), Python is 32 bit (win32)";
     says(&ran, &[because, "install the 64 bit Python 3.13, or take an Apache for win32 (32 bit)"]);
     assert!(!ran.stdout.contains("in httpd.conf"), "{}", ran.stdout);
 
@@ -203,7 +204,10 @@ fn what_is_missing_is_named() {
     let missing = "error  httpd.exe imports VCRUNTIME140.dll, which is neither beside it nor in the system folder";
     says(
         &ran,
-        &[missing, "install the newest Visual C++ v14 Redistributable (2015 to 2026) (x64)"],
+        &[
+            missing,
+            "install the newest Visual C++ Redistributable for Visual Studio 2015 to 2026 (x64)",
+        ],
     );
     made::write(&drive.folder.join("Windows/System32/vcruntime140.dll"), b"MZ");
     let ran = drive.both(&[]).ended(0);
@@ -214,7 +218,15 @@ fn what_is_missing_is_named() {
     says(&ran, &["error  libhttpd.dll imports libaprutil-1.dll, which is neither beside it nor"]);
     drive.apache("2.4.66", Arch::Win64, "VS18");
     let ran = drive.both(&[]).ended(0);
-    says(&ran, &["Apache is compiled with VS18 and needs version 14.50 or later"]);
+    says(&ran, &["note  Apache is compiled with VS18 and needs version 14.50 or later"]);
+    let runtime = |minor| {
+        let made = crate::made::pe::Made::binary(&["KERNEL32.dll"], &["memcpy"]);
+        let made = made.version([14, minor, 1, 0], "Microsoft Corporation");
+        made::write(&drive.folder.join("Windows/System32/vcruntime140.dll"), &made.bytes());
+        drive.both(&[])
+    };
+    says(&runtime(29).ended(1), &["error  Apache is compiled with VS18", "; 14.29 is installed"]);
+    assert!(!runtime(50).ended(0).stdout.contains("VS18 and needs"));
 
     let library = drive.folder.join("Python/Lib/encodings");
     files::remove_dir_all(&library).unwrap();

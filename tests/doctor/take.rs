@@ -36,7 +36,7 @@ fn the_exact_file_is_named() {
     says(
         &ran,
         &[
-            "the file of a release: Apache24-win64-VS17/modules/mod_wsgi-py313-VC14.so\n",
+            "the file of the release: Apache24-win64-VS17/modules/mod_wsgi-py313-VC14.so\n",
             "of version 6.1.1, supported\n",
             &format!("{} bytes, SHA-256 {sha256}\n", built["size"]),
             "mod_wsgi-windows-6.1.1-Apache24-win64-VS17.zip",
@@ -64,7 +64,7 @@ fn another_label_of_the_family_serves() {
     says(
         &ran,
         &[
-            "the file of a release: Apache24-win32-VS1",
+            "the file of the release: Apache24-win32-VS1",
             "the release has no folder Apache24-win32-VC15",
         ],
     );
@@ -72,7 +72,36 @@ fn another_label_of_the_family_serves() {
     files::remove_file(&drive.folder.join("Python/python313.dll")).unwrap();
     drive.apache("2.4.20", Arch::Win32, "VC10");
     let ran = drive.both(&["--manifest", &path]).ended(0);
-    says(&ran, &["Apache24-win32-VC10/modules/mod_wsgi-py34-VC10.so", "another version of it may"]);
+    says(&ran, &["the release does not have the file: ", "another version of it may"]);
+}
+
+/// A combination that the release has no file for: not at all, or for a reason.
+#[test]
+fn what_is_not_in_the_release_is_said() {
+    let drive = Drive::right();
+    let mut told = json(manifest().as_str().into());
+    for cell in told["cells"].as_array_mut().expect("cells") {
+        cell.as_object_mut().expect("a cell").remove("built");
+        cell["not_built"] = "a test says so".into();
+        cell["verdict"] = serde_json::json!({ "verdict": "excluded", "reason": "it crashes" });
+    }
+    made::write(&drive.folder.join("x.manifest.json"), told.to_string().as_bytes());
+    let ran = drive.both(&["--manifest", "x.manifest.json"]).ended(0);
+    let path = "Apache24-win64-VS17/modules/mod_wsgi-py313-VC14.so";
+    let said = format!("the release does not have the file: {path}\n");
+    says(&ran, &[&said, "excluded: it crashes\n", "not built: a test says so\n"]);
+    assert!(!ran.stdout.contains("in httpd.conf"), "{}", ran.stdout);
+
+    files::remove_file(&drive.folder.join("Python/python313.dll")).unwrap();
+    drive.python("3.12.10", Arch::Win64, "VS17");
+    let path = manifest();
+    let ran = drive.both(&["--manifest", &path]).ended(0);
+    says(&ran, &["the release does not have the file: ", "another version of it may"]);
+    assert!(!ran.stdout.contains("in httpd.conf"), "{}", ran.stdout);
+    // The folder of a release is as good as its manifest.
+    let folder = camino::Utf8Path::new(&path).parent().expect("a folder");
+    let again = drive.both(&["--manifest", folder.as_str()]).ended(0);
+    assert_eq!(again.stdout, ran.stdout);
 }
 
 #[test]

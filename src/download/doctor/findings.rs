@@ -6,6 +6,7 @@ use crate::download::installation::{conf_path, user};
 use crate::model::abi::AbiFamily;
 use crate::model::finding::{Finding, Severity};
 use crate::model::installation::{Apache, Build, Module, Need, Python, PythonKind};
+use crate::model::version::Version;
 
 /// Everything, worst first.
 pub(super) fn findings(parts: &Parts, lines: &[String]) -> Vec<Finding> {
@@ -44,7 +45,7 @@ fn needed(needs: &[Need], build: &Build) -> Vec<Finding> {
 }
 
 fn need_of(need: &Need, build: &Build) -> Option<Finding> {
-    let Need { dll, by, runtime, in_system } = need;
+    let Need { dll, by, runtime, in_system, .. } = need;
     let bits = if build.machine == "win32" { "x86" } else { "x64" };
     match (runtime, in_system) {
         (_, Some(true)) => None,
@@ -52,7 +53,8 @@ fn need_of(need: &Need, build: &Build) -> Option<Finding> {
             Severity::Error,
             "runtime-missing",
             format!(
-                "{by} imports {dll}, which is neither beside it nor in the system folder: Windows says \"The specified module could not be found\""
+                "{by} imports {dll}, which is neither beside it nor in the system folder: Windows \
+                 says \"The specified module could not be found\""
             ),
             format!("install {} ({bits})", family.redistributable()),
         )),
@@ -83,7 +85,9 @@ fn headers(apache: &Apache) -> Option<Finding> {
         format!(
             "this Apache has no {missing}: it runs modules, and none can be compiled against it"
         ),
-        "`pip install mod_wsgi` from source fails with it (\"Cannot open include file: 'httpd.h'\"); take a file that is built, or the zip of Apache Lounge, which has the headers",
+        "`pip install mod_wsgi` from source fails with it (\"Cannot open include file: \
+         'httpd.h'\"); take a file that is built, or the zip of Apache Lounge, which has the \
+         headers",
     ))
 }
 
@@ -111,7 +115,8 @@ fn library(python: &Python) -> Option<Finding> {
         Severity::Error,
         "no-library",
         format!(
-            "{base} has no Lib/encodings: Python says \"No module named 'encodings'\" and ends Apache's child process"
+            "{base} has no Lib/encodings: Python says \"No module named 'encodings'\" and ends \
+             Apache's child process"
         ),
         "install this Python again, or name the folder of a whole one",
     ))
@@ -126,7 +131,8 @@ fn environment(python: &Python) -> Option<Finding> {
         Severity::Note,
         "environment",
         format!(
-            "{home} is a virtual environment of the Python in {base}: WSGIPythonHome names the environment, LoadFile the DLL of its Python, for the environment has none"
+            "{home} is a virtual environment of the Python in {base}: WSGIPythonHome names the \
+             environment, LoadFile the DLL of its Python, for the environment has none"
         ),
         "",
     ))
@@ -151,16 +157,19 @@ fn kind(python: &Python) -> Option<Finding> {
         PythonKind::Embeddable => (
             "embeddable",
             format!(
-                "this is the embeddable zip, which looks for modules where python{}._pth says and nowhere else",
+                "this is the embeddable zip, which looks for modules where python{}._pth says and \
+                 nowhere else",
                 python.tag.digits()
             ),
-            "WSGIPythonHome, WSGIPythonPath and virtual environments do nothing with it: install Python with the installer of python.org",
+            "WSGIPythonHome, WSGIPythonPath and virtual environments do nothing with it: install \
+             Python with the installer of python.org",
         ),
         PythonKind::Conda => (
             "conda",
             "this is conda's Python, whose modules need the DLLs of its folder Library\\bin"
                 .to_owned(),
-            "Apache does not find them there (\"DLL load failed while importing\"): install Python from python.org, or put that folder on the PATH of the service",
+            "Apache does not find them there (\"DLL load failed while importing\"): install \
+             Python from python.org, or put that folder on the PATH of the service",
         ),
         _ => return None,
     };
@@ -179,17 +188,32 @@ fn inspected(module: &Module) -> Vec<Finding> {
         .collect()
 }
 
+/// The runtime that Visual Studio 2026 brought.
+const OF_VS18: &str = "14.50";
+
 /// The runtime must be at least as new as the newest compiler.
 fn newest_runtime(parts: &Parts) -> Option<Finding> {
     let is_vs18 = |build: &&Build| build.compiler.as_deref() == Some("VS18");
     let builds = parts.builds();
     let (name, build) = builds.iter().find(|(_, build)| is_vs18(build))?;
     let bits = if build.machine == "win32" { "x86" } else { "x64" };
+    let wanted: Version = OF_VS18.parse().ok()?;
+    let needs = parts.apache.iter().flat_map(|apache| &apache.needs);
+    let needs = needs.chain(parts.modules.iter().flat_map(|module| &module.needs));
+    let installed = needs.filter_map(|need| need.system_version.as_ref()).max();
+    let (severity, check, is) = match installed {
+        Some(installed) if *installed >= wanted => return None,
+        Some(installed) => {
+            (Severity::Error, "runtime-too-old", format!("; {installed} is installed"))
+        }
+        None => (Severity::Note, "new-runtime", String::new()),
+    };
     Some(finding(
-        Severity::Note,
-        "new-runtime",
+        severity,
+        check,
         format!(
-            "{name} is compiled with VS18 and needs version 14.50 or later of the Visual C++ runtime"
+            "{name} is compiled with VS18 and needs version {OF_VS18} or later of the Visual C++ \
+             runtime{is}"
         ),
         format!("install {} ({bits})", AbiFamily::Vc14.redistributable()),
     ))

@@ -11,7 +11,8 @@ pub(super) fn lines(parts: &Parts, take: Option<&Take>) -> Vec<String> {
     let Some(python) = &parts.python else { return Vec::new() };
     let fits = |module: &&Module| rules::objections(parts, module).is_empty();
     let at_hand = parts.modules.iter().find(fits);
-    let load = match (at_hand, take) {
+    let is_there = |take: &&Take| take.is_there != Some(false);
+    let load = match (at_hand, take.filter(is_there)) {
         (Some(module), _) => place(module, parts.apache.as_ref()),
         (None, Some(take)) => format!("modules/{}", take.cell.file_name("mod_wsgi")),
         (None, None) => return Vec::new(),

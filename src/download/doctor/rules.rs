@@ -46,7 +46,8 @@ fn bitness(parts: &Parts) -> Rule {
     }
     match first.arch {
         None => {
-            let remedy = "no Apache is published for it: install the 64 bit (x86-64) builds of Apache and Python";
+            let remedy = "no Apache is published for it: install the 64 bit (x86-64) builds of \
+                          Apache and Python";
             broken(1, said, remedy.to_owned())
         }
         Some(_) if others.is_empty() => rule(1, Answer::CannotTell, said, None),
@@ -80,7 +81,8 @@ fn other_bits(parts: &Parts) -> String {
 fn for_all_users(python: Option<&Python>) -> Rule {
     let Some(python) = python else { return unknown(2, "no Python was named") };
     let base = &python.base;
-    let again = "install Python again with \"Customize installation\" and \"Install Python for all users\", so that it lies in C:\\Program Files";
+    let again = "install Python again with \"Customize installation\" and \"Install Python for \
+                 all users\", so that it lies in C:\\Program Files";
     match &python.kind {
         PythonKind::AllUsers => rule(2, Answer::Kept, format!("it lies in {base}"), None),
         PythonKind::OneUser { user } => {
@@ -97,7 +99,8 @@ fn for_all_users(python: Option<&Python>) -> Rule {
         }
         PythonKind::Store => {
             let because = format!(
-                "it is from the Microsoft Store ({base}), whose files other programs may not load: Apache gets \"Access is denied\""
+                "it is from the Microsoft Store ({base}), whose files other programs may not \
+                 load: Apache gets \"Access is denied\""
             );
             broken(2, because, format!("{again}, with the installer of python.org"))
         }
@@ -160,7 +163,8 @@ fn no_family(what: &str, build: &Build) -> String {
 
 fn mixed(apache: &Apache, theirs: AbiFamily, python: &Python, ours: AbiFamily) -> Rule {
     let because = format!(
-        "Apache is of {theirs} ({}), Python {} of {ours} ({}): what one allocates the other cannot free",
+        "Apache is of {theirs} ({}), Python {} of {ours} ({}): what one allocates the other \
+         cannot free",
         theirs.runtime(),
         python.tag,
         ours.runtime()
@@ -198,7 +202,8 @@ fn right_module(parts: &Parts, take: Option<&Take>) -> Rule {
     let objections: Vec<String> =
         parts.modules.iter().flat_map(|module| objections(parts, module)).collect();
     if !objections.is_empty() {
-        let remedy = take.map_or_else(
+        let there = take.filter(|take| take.is_there != Some(false));
+        let remedy = there.map_or_else(
             || "take the module for this Python and this Apache".to_owned(),
             |take| format!("take {}", take.path),
         );
@@ -209,7 +214,17 @@ fn right_module(parts: &Parts, take: Option<&Take>) -> Rule {
         let what: Vec<String> = parts.modules.iter().map(Module::describe).collect();
         return unknown(4, &format!("{} is {}", names.join(", "), what.join(", ")));
     }
-    rule(4, Answer::Kept, format!("{} is", names.join(", ")), None)
+    let what = parts.modules.iter().map(|module| compiled_for(&name(module), module));
+    rule(4, Answer::Kept, what.collect::<Vec<_>>().join("; "), None)
+}
+
+/// `mod_wsgi.so is of VC14, for Python 3.13 and Apache 2.4`.
+fn compiled_for(name: &str, module: &Module) -> String {
+    let known = |text: Option<String>| text.unwrap_or_else(|| "an unknown one".to_owned());
+    let abi = known(module.build.abi.map(|abi| abi.to_string()));
+    let python = known(module.really.python.map(|tag| tag.to_string()));
+    let apache = known(module.really.apache_series.clone());
+    format!("{name} is of {abi}, for Python {python} and Apache {apache}")
 }
 
 /// Why a module does not go with this Apache and this Python.

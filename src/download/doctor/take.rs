@@ -25,8 +25,10 @@ pub(super) fn take(parts: &Parts, reference: Option<&Reference>) -> Option<Take>
     let id = cell.map_or(&wanted, |cell| &cell.id);
     let module = manifest.map_or(MODULE, |manifest| &manifest.module.name);
     let released = manifest.and_then(|manifest| Some(released(manifest, cell?)));
+    let built = cell.is_some_and(|cell| cell.built.is_some());
+    let is_there = manifest.map(|_| built);
     let remark = remark(apache, python, &wanted, cell, manifest);
-    Some(Take { cell: id.clone(), path: id.module_path(module), remark, released })
+    Some(Take { cell: id.clone(), path: id.module_path(module), is_there, remark, released })
 }
 
 /// The cell by the rule of names. Where Apache's compiler is unknown, its family's first label stands.

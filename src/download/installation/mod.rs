@@ -31,7 +31,8 @@ pub use place::{conf_path, windows_path};
 pub enum InstallationError {
     /// The folder is not there.
     #[error(
-        "{path} is not there\nhint: name the folder of the {what}, the one that holds {looked_for}{}",
+        "{path} is not there\nhint: name the folder of the {what}, the one that holds \
+         {looked_for}{}",
         as_mounted(path)
     )]
     NotThere {
@@ -56,7 +57,8 @@ pub enum InstallationError {
     },
     /// What it is known by is missing.
     #[error(
-        "{path} holds no {what}: {looked_for} is not there\nhint: name the folder of the installation, the one that holds {looked_for}"
+        "{path} holds no {what}: {looked_for} is not there\nhint: name the folder of the \
+         installation, the one that holds {looked_for}"
     )]
     Missing {
         /// The folder.
@@ -68,7 +70,9 @@ pub enum InstallationError {
     },
     /// A virtual environment is there, and the Python that it is made from is not.
     #[error(
-        "{path} is a virtual environment of the Python in {home}, which is not there\nhint: name the folder of that Python; where that was removed, install it again and make the environment anew"
+        "{path} is a virtual environment of the Python in {home}, which is not there\nhint: name \
+         the folder of that Python; where that was removed, install it again and make the \
+         environment anew"
     )]
     EnvironmentAlone {
         /// The environment.

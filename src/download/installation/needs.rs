@@ -3,10 +3,12 @@
 
 use camino::Utf8Path;
 
+use super::binary::Binary;
 use super::place;
 use crate::inspect::{Facts, Machine, checks};
 use crate::model::abi::AbiFamily;
 use crate::model::installation::Need;
+use crate::model::version::Version;
 use crate::sys::files;
 
 /// What `facts`, of the file `by`, imports that lies in none of the folders. `known` are DLLs that
@@ -32,8 +34,15 @@ pub(super) fn needs(
             by: by.to_owned(),
             runtime: AbiFamily::of_runtime_dll(dll),
             in_system: system.as_deref().map(|folder| in_system(facts, folder, dll)),
+            system_version: system.as_deref().and_then(|folder| version(folder, dll)),
         })
         .collect()
+}
+
+/// The first two numbers: `14.44`.
+fn version(folder: &Utf8Path, dll: &str) -> Option<Version> {
+    let [major, minor, ..] = Binary::read(&place::below(folder, &[dll])?).ok()?.numbers()?;
+    format!("{major}.{minor}").parse().ok()
 }
 
 /// Whether a DLL of this name lies in a folder.

@@ -55,13 +55,20 @@ pub(super) fn below(folder: &Utf8Path, parts: &[&str]) -> Option<Utf8PathBuf> {
 }
 
 /// The system folder of the Windows that a path belongs to, for binaries of 64 or of 32 bit: on the
-/// same drive, wherever that is mounted.
+/// same drive, wherever that is mounted, or else that of the Windows that runs.
 pub(super) fn system_folder(path: &Utf8Path, of_32_bit: bool) -> Option<Utf8PathBuf> {
     let whole = camino::absolute_utf8(path).unwrap_or_else(|_| path.to_owned());
-    let windows = whole.ancestors().skip(1).find_map(|place| below(place, &["Windows"]))?;
+    let on_its_drive = whole.ancestors().skip(1).find_map(|place| below(place, &["Windows"]));
+    let windows = on_its_drive.or_else(own_windows)?;
     let wow = below(&windows, &["SysWOW64"]).filter(|_| of_32_bit);
     // A Windows of 32 bit has but the one.
     wow.or_else(|| below(&windows, &["System32"]))
+}
+
+/// The Windows that runs, if one does: an Apache may lie on another drive.
+fn own_windows() -> Option<Utf8PathBuf> {
+    let root = cfg!(windows).then(|| std::env::var("SystemRoot").ok()).flatten();
+    root.map(Utf8PathBuf::from)
 }
 
 /// A path as Windows' programs take it: with forward slashes, and with a drive where Linux shows that

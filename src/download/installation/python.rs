@@ -21,7 +21,7 @@ impl Python {
         let environment = environment::of(&folder)?;
         let home = environment.as_ref().map_or(&folder, |it| &it.folder).clone();
         let base = environment.as_ref().map_or(&folder, |it| &it.base).clone();
-        let (dll, tag) = dll(&base)?;
+        let (dll, tag) = dll(&base, tag_of(named))?;
         let binary = Binary::read(&dll)?;
         let needs = needs(&binary.facts, binary.name(), &[files::parent(&dll), &base], |_| false);
         Ok(Self {
@@ -40,16 +40,32 @@ impl Python {
     }
 }
 
-/// The DLL of the Python in a folder: beside the program, or in the system folder, where installers for
-/// all users put it up to Python 3.4. Of two the ordinary one: the free-threaded has its own program.
-fn dll(base: &Utf8Path) -> Result<(Utf8PathBuf, PythonTag), InstallationError> {
+/// Which of the Pythons in a folder is meant, where its own program or DLL was named.
+fn tag_of(named: &Utf8Path) -> Option<PythonTag> {
+    let name = named.file_name()?.to_ascii_lowercase();
+    let of_program = || name.strip_prefix("python")?.strip_suffix(".exe")?.parse().ok();
+    PythonTag::of_dll(&name).or_else(of_program)
+}
+
+/// The DLL of the Python in a folder. Of two, unless one is `meant`, the ordinary one: the official
+/// installer puts the free-threaded one beside it.
+fn dll(
+    base: &Utf8Path,
+    meant: Option<PythonTag>,
+) -> Result<(Utf8PathBuf, PythonTag), InstallationError> {
     let names = files::names(base)?;
     let mut beside: Vec<(PythonTag, &String)> =
         names.iter().filter_map(|name| Some((PythonTag::of_dll(name)?, name))).collect();
-    beside.sort_unstable_by_key(|(tag, _)| (tag.free_threaded, *tag));
-    if let Some((tag, name)) = beside.first() {
-        return Ok((base.join(name), *tag));
+    beside.sort_unstable_by_key(|(tag, _)| (meant != Some(*tag), tag.free_threaded, *tag));
+    match beside.first() {
+        Some((tag, name)) => Ok((base.join(name), *tag)),
+        None => dll_of_program(base),
     }
+}
+
+/// The DLL that the program imports, in the system folder: installers for all users put it there up to
+/// Python 3.4.
+fn dll_of_program(base: &Utf8Path) -> Result<(Utf8PathBuf, PythonTag), InstallationError> {
     let program = below(base, &["python.exe"]).ok_or_else(|| PYTHON.missing(base))?;
     if files::metadata(&program)?.len() == 0 {
         return Err(InstallationError::StoreAlias { path: base.to_owned() });

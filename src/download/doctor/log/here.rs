@@ -61,7 +61,8 @@ pub(super) fn missing(line: &str, parts: &Parts) -> Option<String> {
         format!(": write LoadFile \"{}\"", conf_path(&python.dll))
     });
     Some(format!(
-        "{name} imports {dll}, which Windows looks for beside httpd.exe, in System32 and on the PATH{where_}"
+        "{name} imports {dll}, which Windows looks for beside httpd.exe, in System32 and on the \
+         PATH{where_}"
     ))
 }
 

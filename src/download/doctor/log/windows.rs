@@ -182,16 +182,21 @@ mod tests {
                     "A dynamic link library (DLL) initialization routine failed.",
                     "DLL initialization failed.",
                     "Eine DLL-Initialisierungsroutine ist fehlgeschlagen.",
-                    "Une routine d'initialisation d'une bibliothèque de liens dynamiques (DLL) a échoué.",
-                    "Error en una rutina de inicialización de biblioteca de vínculos dinámicos (DLL).",
+                    "Une routine d'initialisation d'une bibliothèque de liens dynamiques (DLL) a \
+                     échoué.",
+                    "Error en una rutina de inicialización de biblioteca de vínculos dinámicos \
+                     (DLL).",
                     "动态链接库(DLL)初始化例程失败。",
                 ],
             ),
             (
                 Refusal::SideBySide,
                 vec![
-                    "The application has failed to start because its side-by-side configuration is incorrect. Please see the application event log or use the command-line sxstrace.exe tool for more detail.",
-                    "Die Anwendung konnte nicht gestartet werden, da die Side-by-Side-Konfiguration ungültig ist.",
+                    "The application has failed to start because its side-by-side configuration \
+                     is incorrect. Please see the application event log or use the command-line \
+                     sxstrace.exe tool for more detail.",
+                    "Die Anwendung konnte nicht gestartet werden, da die \
+                     Side-by-Side-Konfiguration ungültig ist.",
                 ],
             ),
             (
