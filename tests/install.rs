@@ -163,7 +163,11 @@ fn what_was_there_before_is_kept_and_restored() {
         ran.stdout
     );
     assert!(ran.stderr.contains("the usual folder of Python 3.13"), "{}", ran.stderr);
-    assert!(ran.stdout.contains("LoadFile \"C:/Python313/python313.dll\"\n"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("LoadFile \"C:/Program Files/Python313/python313.dll\"\n"),
+        "{}",
+        ran.stdout
+    );
     assert_eq!(machine.bytes("modules/mod_wsgi-py313-VC14.so.before-2"), b"somebody else's");
 
     // A second module beside it; each goes by itself.

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::reference::MANIFEST;
 use super::source::{Source, SourceError};
 use crate::model::checksums;
 use crate::model::digest::Sha256;
-use crate::model::manifest::Manifest;
+use crate::model::manifest::{FILE_END, Manifest};
 
 /// A small file, with its name.
 pub(super) type Small = (String, Vec<u8>);
@@ -47,7 +46,7 @@ pub(super) fn name_of(manifest: &Manifest, end: &str) -> String {
 fn differing(source: &Source, known: &BTreeMap<String, Sha256>) -> Option<String> {
     let manifest = source.manifest();
     let archives = manifest.archives.iter().map(|archive| (archive.name.clone(), archive.sha256));
-    let own = (name_of(manifest, MANIFEST), source.reference.digest.sha256);
+    let own = (name_of(manifest, FILE_END), source.reference.digest.sha256);
     let mut all = archives.chain([own]);
     let differs = all.find(|(name, sha256)| known.get(name).is_some_and(|it| it != sha256));
     differs.map(|(name, _)| name)

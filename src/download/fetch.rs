@@ -7,13 +7,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::beside::{beside, name_of};
 use super::choose::Choice;
-use super::reference::MANIFEST;
 use super::source::{Source, SourceError};
 use crate::model::cell::ApacheLabel;
 use crate::model::digest::{Digest, Sha256};
 use crate::model::event::{Event, Events};
 use crate::model::fetched::{Change, Fetched, FetchedFile};
-use crate::model::manifest::{ArchiveRecord, Manifest};
+use crate::model::manifest::{ArchiveRecord, FILE_END, Manifest};
 use crate::sys::archive;
 use crate::sys::files::{self, FileError};
 
@@ -128,7 +127,7 @@ pub fn fetch_all(
         taken.push(file);
     }
     let mut small = beside(source)?;
-    small.push((name_of(source.manifest(), MANIFEST), source.manifest.clone()));
+    small.push((name_of(source.manifest(), FILE_END), source.manifest.clone()));
     for (name, bytes) in &small {
         let digest = Digest::of(bytes);
         taken.push(asset(to, name, digest.sha256, digest.size, dry_run)?);

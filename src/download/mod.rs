@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod fetch;
 pub mod install;
 pub mod installation;
+mod lines;
 pub mod reference;
 pub mod source;
 pub mod verify;

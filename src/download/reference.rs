@@ -6,10 +6,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::model::checksums;
 use crate::model::digest::{Digest, Sha256};
-use crate::model::manifest::Manifest;
+use crate::model::manifest::{FILE_END, LONGEST, Manifest};
 use crate::sys::files::{self, FileError};
-
-pub use crate::model::manifest::{FILE_END as MANIFEST, LONGEST};
 
 /// A module stands three folders below the top of the archive that it was unpacked from.
 const LEVELS: usize = 4;
@@ -81,7 +79,7 @@ impl Reference {
         // A folder that may not be listed has none.
         let names = files::names(folder).unwrap_or_default();
         let mut names: Vec<String> =
-            names.into_iter().filter(|name| name.ends_with(MANIFEST)).collect();
+            names.into_iter().filter(|name| name.ends_with(FILE_END)).collect();
         match (names.pop(), names.is_empty()) {
             (None, _) => Err(ReferenceError::None { folder: folder.to_owned() }),
             (Some(name), true) => Self::read(&folder.join(name)),
@@ -98,7 +96,7 @@ impl Reference {
         let mut reference = Self::of(path, &bytes)?;
         let sums = Utf8PathBuf::from(format!(
             "{}.SHA256SUMS",
-            path.as_str().strip_suffix(MANIFEST).unwrap_or(path.as_str())
+            path.as_str().strip_suffix(FILE_END).unwrap_or(path.as_str())
         ));
         if files::exists(&sums) {
             let text = String::from_utf8(files::read_limited(&sums, LONGEST)?).ok();

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::arch::Arch;
+
 /// A Python as far as a C extension is concerned: `3.13`, or `3.13t` for the free-threaded build.
 ///
 /// Displayed as `3.13`; [`PythonTag::file_tag`] is the `py313` of file names.
@@ -54,6 +56,17 @@ impl PythonTag {
     #[must_use]
     pub fn import_library(self) -> String {
         format!("python{}.lib", self.digits())
+    }
+
+    /// Where the installer of python.org puts it for all users, unless it is told otherwise.
+    #[must_use]
+    pub fn usual_folder(self, arch: Arch) -> String {
+        let name = format!("Python{}{}", self.major, self.minor);
+        match arch {
+            _ if (self.major, self.minor) < (3, 5) => format!("C:/{name}"),
+            Arch::Win32 => format!("C:/Program Files (x86)/{name}-32"),
+            Arch::Win64 => format!("C:/Program Files/{name}"),
+        }
     }
 
     /// Reads the `313t` of `py313t` or `python313t.dll`. The first digit is the major version.
@@ -159,5 +172,13 @@ mod tests {
         for bad in ["", "3", "t", "3x", "39999"] {
             assert_eq!(PythonTag::from_digits(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn an_installer_has_its_usual_place() {
+        let of = |text: &str, arch| PythonTag::from_digits(text).unwrap().usual_folder(arch);
+        assert_eq!(of("27", Arch::Win64), "C:/Python27");
+        assert_eq!(of("313t", Arch::Win64), "C:/Program Files/Python313");
+        assert_eq!(of("39", Arch::Win32), "C:/Program Files (x86)/Python39-32");
     }
 }

@@ -3,6 +3,7 @@
 use super::Parts;
 use super::rules;
 use crate::download::installation::conf_path;
+use crate::download::lines::three;
 use crate::model::diagnosis::Take;
 use crate::model::installation::{Apache, Module};
 
@@ -17,11 +18,8 @@ pub(super) fn lines(parts: &Parts, take: Option<&Take>) -> Vec<String> {
         (None, Some(take)) => format!("modules/{}", take.cell.file_name("mod_wsgi")),
         (None, None) => return Vec::new(),
     };
-    vec![
-        format!("LoadFile \"{}\"", conf_path(&python.dll)),
-        format!("LoadModule wsgi_module {load}"),
-        format!("WSGIPythonHome \"{}\"", conf_path(&python.home)),
-    ]
+    let load = format!("LoadModule wsgi_module {load}");
+    three(&conf_path(&python.dll), &load, &conf_path(&python.home))
 }
 
 /// The module as Apache finds it: relative to its own folder where it lies there.

@@ -2,6 +2,7 @@
 
 use camino::Utf8Path;
 
+use crate::download::lines::three;
 use crate::model::cell::CellId;
 use crate::model::installation::Python;
 
@@ -17,16 +18,11 @@ pub fn lines(
         Some(python) => (spell(&python.dll), spell(&python.home)),
         None => usual(cell),
     };
-    vec![
-        format!("LoadFile \"{dll}\""),
-        cell.load_module_line(module),
-        format!("WSGIPythonHome \"{home}\""),
-    ]
+    three(&dll, &cell.load_module_line(module), &home)
 }
 
-/// Where the installer of such a Python puts it, in the days of old and where nobody says otherwise.
 fn usual(cell: &CellId) -> (String, String) {
-    let folder = format!("C:/Python{}{}", cell.python.major, cell.python.minor);
+    let folder = cell.python.usual_folder(cell.apache.arch);
     (format!("{folder}/{}", cell.python.dll()), folder)
 }
 
@@ -41,9 +37,9 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "LoadFile \"C:/Python313/python313t.dll\"",
+                "LoadFile \"C:/Program Files/Python313/python313t.dll\"",
                 "LoadModule wsgi_module modules/mod_wsgi-py313t-VC14.so",
-                "WSGIPythonHome \"C:/Python313\"",
+                "WSGIPythonHome \"C:/Program Files/Python313\"",
             ]
         );
     }

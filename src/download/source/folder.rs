@@ -4,8 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::transfer::difference;
 use super::{Found, Obtained, Place, SourceError, Terms, of_version, version_in};
-use crate::download::reference::{LONGEST, MANIFEST};
-use crate::model::manifest::ArchiveRecord;
+use crate::model::manifest::{ArchiveRecord, FILE_END, LONGEST};
 use crate::sys::files;
 
 /// The folder.
@@ -29,7 +28,7 @@ pub(super) fn find(path: &Utf8Path, terms: &Terms) -> Result<Found, SourceError>
 fn in_folder(folder: &Utf8Path, terms: &Terms) -> Result<Utf8PathBuf, SourceError> {
     let mut names = files::names(folder)?;
     let wanted = |name: &String| terms.version.is_none() || version_in(name) == terms.version;
-    names.retain(|name| name.ends_with(MANIFEST) && wanted(name));
+    names.retain(|name| name.ends_with(FILE_END) && wanted(name));
     let place = folder.to_string();
     match names.as_slice() {
         [] => Err(SourceError::NoManifest {

@@ -10,9 +10,8 @@ use url::Url;
 
 use super::transfer::Transfer;
 use super::{Found, Obtained, Place, SourceError, Terms, of_version, version_in};
-use crate::download::reference::{LONGEST, MANIFEST};
 use crate::model::event::Events;
-use crate::model::manifest::ArchiveRecord;
+use crate::model::manifest::{ArchiveRecord, FILE_END, LONGEST};
 use crate::sys::github::address::{Api, Repository};
 use crate::sys::web::{BYTES, Web, WebError};
 
@@ -155,7 +154,7 @@ impl ReleaseReply {
     }
 
     fn manifests(&self) -> impl Iterator<Item = &AssetReply> {
-        self.whole().filter(|asset| asset.name.ends_with(MANIFEST))
+        self.whole().filter(|asset| asset.name.ends_with(FILE_END))
     }
 
     fn version(&self) -> Option<crate::model::version::Version> {

@@ -5,9 +5,8 @@ use url::Url;
 
 use super::transfer::Transfer;
 use super::{Found, Obtained, Place, SourceError, Terms, of_version};
-use crate::download::reference::{LONGEST, MANIFEST};
 use crate::model::event::Events;
-use crate::model::manifest::ArchiveRecord;
+use crate::model::manifest::{ArchiveRecord, FILE_END, LONGEST};
 use crate::sys::web::{Web, WebError};
 
 /// The server.
@@ -24,7 +23,7 @@ const MODULE: &str = "mod_wsgi";
 /// The manifest at an address, or of the version that is asked for in the folder at an address.
 pub(super) fn find(url: &Url, terms: &Terms) -> Result<Found, SourceError> {
     let manifest =
-        if url.path().ends_with(MANIFEST) { url.clone() } else { in_folder(url, terms)? };
+        if url.path().ends_with(FILE_END) { url.clone() } else { in_folder(url, terms)? };
     let stop = terms.stop.clone();
     let web = Web::new(url.scheme() == "https", None, stop.clone());
     let bytes = web.read(&manifest, "*/*", LONGEST).map_err(|error| match error {
@@ -47,13 +46,13 @@ fn in_folder(url: &Url, terms: &Terms) -> Result<Url, SourceError> {
             place: url.to_string(),
             of: " that is named".to_owned(),
             hint: format!(
-                "--release VERSION names the one in this folder, or give the address of a *{MANIFEST}"
+                "--release VERSION names the one in this folder, or give the address of a *{FILE_END}"
             ),
         });
     };
     let mut folder = url.clone();
     if let Ok(mut path) = folder.path_segments_mut() {
-        path.pop_if_empty().push(&format!("{MODULE}-windows-{version}{MANIFEST}"));
+        path.pop_if_empty().push(&format!("{MODULE}-windows-{version}{FILE_END}"));
     }
     Ok(folder)
 }

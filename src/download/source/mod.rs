@@ -19,7 +19,7 @@ use super::reference::{Reference, ReferenceError};
 use crate::model::digest::Sha256;
 use crate::model::event::Events;
 use crate::model::harmless::is_file_name;
-use crate::model::manifest::{ArchiveRecord, Manifest};
+use crate::model::manifest::{ArchiveRecord, FILE_END, Manifest};
 use crate::model::version::Version;
 use crate::sys::files;
 use crate::sys::github::address::{Api, is_loopback};
@@ -195,7 +195,7 @@ fn warn_of_plain_text(url: &Url, terms: &Terms, events: &Events) {
 
 /// The version in the name of a manifest: the 6.1.1 of `mod_wsgi-windows-6.1.1.manifest.json`.
 fn version_in(name: &str) -> Option<Version> {
-    let stem = name.strip_suffix(super::reference::MANIFEST)?;
+    let stem = name.strip_suffix(FILE_END)?;
     stem.rsplit_once("-windows-")?.1.parse().ok()
 }
 

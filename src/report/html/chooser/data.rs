@@ -53,6 +53,7 @@ fn of_cell(offered: &Offered, cell: &CellRecord) -> Value {
         "bits": cell.arch.bits(),
         "python": cell.python.to_string(),
         "dll": cell.python.dll(),
+        "home": cell.python.usual_folder(cell.arch),
         "abi": cell.abi,
         "verdict": cell.verdict.name(),
         "reason": cell.verdict.reason().or(cell.not_built.as_deref()),

@@ -80,11 +80,7 @@ function verdict(cell) {
 
 // The lines for httpd.conf, for the folder that is typed.
 function lines(cell) {
-  const digits = cell.python.replace(".", "");
-  const narrow = cell.arch === "win32";
-  const usual = cell.python.startsWith("2.") || cell.python === "3.3" || cell.python === "3.4"
-    ? `C:/Python${digits}` : `C:/Program Files${narrow ? " (x86)" : ""}/Python${digits}${narrow ? "-32" : ""}`;
-  const field = element("input", { id: "home", type: "text", value: usual, autocomplete: "off", spellcheck: "false" });
+  const field = element("input", { id: "home", type: "text", value: cell.home, autocomplete: "off", spellcheck: "false" });
   const text = element("pre", { id: "lines", tabindex: "0", role: "region", "aria-label": "Lines for httpd.conf" });
   const write = () => {
     const home = field.value.trim().replaceAll("\\", "/").replace(/\/+$/, "").replaceAll('"', "");
