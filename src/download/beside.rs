@@ -1,19 +1,19 @@
-//! What stands beside a manifest without being named in it: the checksums, which must say the same, and the
-//! notes, for which they vouch.
+//! What stands beside a manifest without being named in it: the checksums, which must say the same, and what
+//! they vouch for.
 
 use std::collections::BTreeMap;
 
 use super::source::{Source, SourceError};
 use crate::model::checksums;
 use crate::model::digest::Sha256;
-use crate::model::manifest::{FILE_END, Manifest};
+use crate::model::manifest::{FILE_END, Manifest, VOUCHED_ENDS};
 
 /// A small file, with its name.
 pub(super) type Small = (String, Vec<u8>);
 
-/// The checksums and the notes of a release, as far as it has them.
+/// The checksums of a release and what they vouch for, as far as it has them.
 pub(super) fn beside(source: &Source) -> Result<Vec<Small>, SourceError> {
-    let [sums, notes] = [".SHA256SUMS", ".notes.md"].map(|end| name_of(source.manifest(), end));
+    let sums = name_of(source.manifest(), ".SHA256SUMS");
     let Some(bytes) = source.small(&sums)? else { return Ok(Vec::new()) };
     let wrong = |name: &str, reason: &str| {
         let (place, name) = (source.name.clone(), name.to_owned());
@@ -26,13 +26,13 @@ pub(super) fn beside(source: &Source) -> Result<Vec<Small>, SourceError> {
         return Err(wrong(&sums, &format!("it says another SHA-256 of {name}")));
     }
     let mut files = vec![(sums, bytes)];
-    if let Some(sha256) = known.get(&notes)
-        && let Some(bytes) = source.small(&notes)?
-    {
+    for name in VOUCHED_ENDS.map(|end| name_of(source.manifest(), end)) {
+        let Some(sha256) = known.get(&name) else { continue };
+        let Some(bytes) = source.small(&name)? else { continue };
         if Sha256::of(&bytes) != *sha256 {
-            return Err(wrong(&notes, "the checksums say another SHA-256"));
+            return Err(wrong(&name, "the checksums say another SHA-256"));
         }
-        files.push((notes, bytes));
+        files.push((name, bytes));
     }
     Ok(files)
 }

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::reference::Reference;
 use crate::model::digest::{Digest, Sha256};
-use crate::model::manifest::{BuiltRecord, CellRecord};
+use crate::model::manifest::{BuiltRecord, CellRecord, VOUCHED_ENDS};
 use crate::model::verification::{Answer, Cell, ComparedFile, Verification};
 use crate::sys::archive;
 use crate::sys::files::{self, FileError};
@@ -118,8 +118,8 @@ impl<'a> Known<'a> {
         if let Some((path, sums)) = &reference.checksums {
             let asset = |sha256| Asset { sha256, size: None, description: "" };
             // For all else that they name the manifest alone answers: it is its digest that is trusted.
-            let ends = [".notes.md", ".provenance.json"];
-            let beside = |name: &str| name == own || ends.iter().any(|end| name.ends_with(end));
+            let vouched = |name: &str| VOUCHED_ENDS.iter().any(|end| name.ends_with(end));
+            let beside = |name: &str| name == own || vouched(name);
             let sums = sums.iter().filter(|(name, _)| beside(name));
             assets.extend(sums.map(|(name, sha256)| (name.as_str(), asset(*sha256))));
             if let (Some(name), Ok(digest)) = (path.file_name(), files::digest(path)) {

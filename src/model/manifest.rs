@@ -20,6 +20,10 @@ use super::version::Version;
 /// How the name of a manifest's file ends.
 pub const FILE_END: &str = ".manifest.json";
 
+/// How the names of the files end that are not named in a manifest, for they are made from it: the checksums
+/// of the release vouch for them.
+pub const VOUCHED_ENDS: [&str; 2] = [".notes.md", ".provenance.json"];
+
 /// No manifest has more bytes, nor has any list of checksums.
 pub const LONGEST: u64 = 64 << 20;
 

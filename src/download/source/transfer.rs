@@ -6,10 +6,10 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::{Obtained, SourceError, is_page};
-use crate::download::reference::LONGEST;
 use crate::model::digest::Digest;
 use crate::model::event::{Event, Events};
 use crate::model::manifest::ArchiveRecord;
+use crate::model::manifest::LONGEST;
 use crate::sys::partial::Partial;
 use crate::sys::web::{BYTES, Wanted, Web, WebError};
 
