@@ -181,6 +181,14 @@ fn what_was_there_before_is_kept_and_restored() {
     assert_eq!(machine.state(), before);
 }
 
+/// Elsewhere than on Windows nothing is looked for.
+#[test]
+fn an_apache_that_nobody_names_is_asked_for() {
+    let machine = Machine::new();
+    let mut command = modfarm(&machine.folder, &["uninstall"]);
+    Ran::of(&mut command).refused(2, &["no Apache is known here", "hint: name its folder with"]);
+}
+
 #[test]
 fn what_was_changed_since_is_left_alone() {
     let machine = Machine::new();

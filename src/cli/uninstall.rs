@@ -5,7 +5,10 @@ use camino::Utf8PathBuf;
 use super::Failure;
 use super::install::blame;
 use super::listing::Format;
-use crate::download::install::{Which, uninstall};
+use super::wanted::only;
+use crate::download::install::{Which, is_recorded, uninstall};
+use crate::download::installation::discovery::discover;
+use crate::model::event::Events;
 use crate::model::installation::{Apache, Python};
 use crate::report::{installed as report, terminal};
 
@@ -19,9 +22,10 @@ pub(super) struct Args {
     /// The cell of the one to take out; without it, and without --python, all of them
     #[arg(value_name = "CELL", conflicts_with = "python")]
     cell: Option<String>,
-    /// The folder of the Apache, the one that holds bin
+    /// The folder of the Apache, the one that holds bin; without it the one that Windows knows of and that
+    /// modfarm put something into
     #[arg(long, value_name = "DIR")]
-    apache: Utf8PathBuf,
+    apache: Option<Utf8PathBuf>,
     /// The folder of the Python whose module is to be taken out
     #[arg(long, value_name = "DIR")]
     python: Option<Utf8PathBuf>,
@@ -41,8 +45,11 @@ Exit codes:
   3  the system says no: not permitted, in use; nothing was done";
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    // An Apache whose program is gone may still have the module.
-    let apache = Apache::read(&args.apache).map_or(args.apache, |apache| apache.folder);
+    let apache = match args.apache {
+        // An Apache whose program is gone may still have the module.
+        Some(folder) => Apache::read(&folder).map_or(folder, |apache| apache.folder),
+        None => found()?,
+    };
     let which = match (args.cell, args.python) {
         (Some(cell), _) => Which::Cell(cell),
         (None, Some(python)) => {
@@ -56,4 +63,16 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         Format::Json => report::json_of_uninstalled(&done),
     });
     Ok(())
+}
+
+/// The folder of the only Apache of this machine that something was put into.
+fn found() -> Result<Utf8PathBuf, Failure> {
+    let mut apaches = discover().apaches;
+    apaches.retain(|apache| is_recorded(&apache.folder));
+    let one = only("Apache", "--apache", apaches, |apache| &apache.folder, &Events::unheard())?;
+    one.map(|apache| apache.folder).ok_or_else(|| {
+        Failure::bad_input(
+            "no Apache is known here that modfarm put something into\nhint: name its folder with --apache",
+        )
+    })
 }

@@ -113,7 +113,7 @@ impl Here {
 }
 
 /// The one of its kind that there is; of several somebody has to say which.
-fn only<T>(
+pub(super) fn only<T>(
     what: &str,
     argument: &str,
     mut all: Vec<T>,

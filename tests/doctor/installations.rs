@@ -1,6 +1,6 @@
 //! What an Apache, a Python and a module are, read off their files alone.
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use modfarm::download::installation::InstallationError;
 use modfarm::model::abi::AbiFamily;
 use modfarm::model::arch::Arch;
@@ -120,6 +120,9 @@ fn a_python_says_what_it_is() {
         assert_eq!(read.describe(), format!("Python {version}, {said}"));
         assert!(read.has_library && !read.is_environment);
         assert_eq!(read.home, place.join(path));
+        // As the registry has it; paths that differ in it are equal, and lines of httpd.conf are not.
+        let named = Utf8PathBuf::from(format!("{}/", place.join(path)));
+        assert_eq!(Python::read(&named).unwrap().home.as_str(), place.join(path).as_str());
     }
 }
 

@@ -17,6 +17,7 @@ fn machine() -> (Windows, Utf8PathBuf) {
     copied(&run.join("apache/2.4-win64"), &drive.join("Apache24"));
     let conf = "ServerRoot \"C:/Apache24\"\r\nListen 127.0.0.1:8080\r\nServerName localhost\r\n";
     files::write_atomic(&drive.join("Apache24/conf/httpd.conf"), conf.as_bytes()).expect("a file");
+    files::create_dir_all(&drive.join("Apache24/logs")).expect("a folder");
     copied(&run.join("python/3.13-win64"), &drive.join("Program Files/Python313"));
     let key = r"HKLM\SOFTWARE\Python\PythonCore\3.13\InstallPath";
     windows.register(key, r"C:\Program Files\Python313\");

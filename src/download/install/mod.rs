@@ -26,6 +26,7 @@ use crate::sys::files;
 
 pub use error::InstallError;
 pub use lines::lines;
+pub use record::is_recorded;
 pub use trial::Tester;
 pub use uninstall::{Which, uninstall};
 

@@ -11,6 +11,12 @@ use crate::sys::files::{self, FileError};
 
 const RECORD: &str = "modfarm-install.json";
 
+/// Whether modfarm put something into the Apache in a folder.
+#[must_use]
+pub fn is_recorded(apache: &Utf8Path) -> bool {
+    files::exists(&apache.join("modules").join(RECORD))
+}
+
 /// More than a record, a configuration or a module has.
 pub(super) const LARGEST: u64 = 64 << 20;
 

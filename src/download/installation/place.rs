@@ -23,8 +23,11 @@ impl Wanted {
                 Err(InstallationError::NotThere { path, what, looked_for })
             }
             Err(error) => Err(error.into()),
-            // A folder that may not be listed would look as if it held nothing.
-            Ok(found) if found.is_dir() => Ok(files::names(named).map(|_| path)?),
+            // A folder that may not be listed would look as if it held nothing. The registry and people put
+            // a separator behind its name, which is none of httpd.conf's.
+            Ok(found) if found.is_dir() => {
+                Ok(files::names(named).map(|_| named.components().collect())?)
+            }
             Ok(_) if is_binary(named) => Ok(files::parent(named).to_owned()),
             Ok(_) => Err(InstallationError::NotAFolder { path, what, looked_for }),
         }
