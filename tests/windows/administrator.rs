@@ -1,7 +1,8 @@
 //! What an administrator does on Windows, where Apache and Python are found by themselves: Apache where
 //! Apache Lounge's zip is unpacked to, Python where its installer registers it.
 
-use std::process::Command;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use modfarm::sys::files;
@@ -67,4 +68,44 @@ fn a_module_comes_into_the_apache_that_windows_knows_and_out_of_it() {
 
 fn manifest(release: &Utf8Path) -> String {
     release.join("mod_wsgi-windows-6.1.1.manifest.json").into_string()
+}
+
+/// Holds a file as a program does that shares it with nobody, until its input ends.
+const HOLDS: &str = "\
+import ctypes, sys
+create = ctypes.windll.kernel32.CreateFileW
+create.restype = ctypes.c_void_p
+assert create(sys.argv[1], 0x80000000, 0, None, 3, 0, None) not in (None, 2**64 - 1)
+print('held', flush=True)
+sys.stdin.read()
+";
+
+#[test]
+fn a_file_in_use_is_said_and_nothing_is_changed() {
+    let (windows, drive) = machine();
+    let folder = windows.folder.clone();
+    let module = drive.join("Apache24/modules/mod_wsgi-py313-VC14.so");
+    files::write_atomic(&module, b"somebody else's").expect("a file");
+    files::write_atomic(&folder.join("holds.py"), HOLDS.as_bytes()).expect("a script");
+    let python = drive.join("Program Files/Python313/python.exe");
+    let mut holder = windows.program(&python, &folder);
+    holder.args(["holds.py", r"C:\Apache24\modules\mod_wsgi-py313-VC14.so"]);
+    let mut holder = holder.stdout(Stdio::piped()).spawn().expect("python");
+    let mut said = String::new();
+    let mut output = BufReader::new(holder.stdout.take().expect("an output"));
+    output.read_line(&mut said).expect("a line");
+    assert_eq!(said.trim(), "held");
+
+    let release = crate::wheels::NEWEST.folder();
+    let arguments = ["install", "--from", release.as_str()];
+    let install = || Ran::of(&mut windows.modfarm(&folder, &arguments));
+    let before = files::names(&drive.join("Apache24/modules")).expect("names");
+    install().refused(3, &["mod_wsgi-py313-VC14.so: it is in use", "hint: stop Apache first"]);
+    assert_eq!(files::names(&drive.join("Apache24/modules")).expect("names"), before);
+
+    drop(holder.stdin.take());
+    assert!(holder.wait().expect("it ends").success());
+    assert_eq!(read(&module), "somebody else's");
+    install().ended(0);
+    assert_eq!(read(&module.with_extension("so.before-1")), "somebody else's");
 }

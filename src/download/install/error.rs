@@ -127,7 +127,18 @@ pub enum InstallError {
     Fetch(#[from] FetchError),
     /// A file cannot be read or written.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(FileError),
+}
+
+impl From<FileError> for InstallError {
+    /// Whoever holds a file for himself lets nobody read it either.
+    fn from(error: FileError) -> Self {
+        if cfg!(windows) && is_shared(&error) {
+            Self::InUse { path: error.path }
+        } else {
+            Self::File(error)
+        }
+    }
 }
 
 const AS_ADMINISTRATOR: &str = if cfg!(windows) {
