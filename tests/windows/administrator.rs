@@ -90,7 +90,8 @@ fn a_file_in_use_is_said_and_nothing_is_changed() {
     let python = drive.join("Program Files/Python313/python.exe");
     let mut holder = windows.program(&python, &folder);
     holder.args(["holds.py", r"C:\Apache24\modules\mod_wsgi-py313-VC14.so"]);
-    let mut holder = holder.stdout(Stdio::piped()).spawn().expect("python");
+    let holder = holder.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut holder = holder.spawn().expect("python");
     let mut said = String::new();
     let mut output = BufReader::new(holder.stdout.take().expect("an output"));
     output.read_line(&mut said).expect("a line");

@@ -100,6 +100,14 @@ impl Platform {
     }
 }
 
+/// How long is waited before a file that could not be removed is tried again.
+const HELD: [Duration; 4] = [
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_millis(1600),
+    Duration::ZERO,
+];
+
 /// cmd.exe knows the first word's variables, PowerShell the second's.
 const ECHO: [&str; 3] =
     ["echo", "%OS%/%PROCESSOR_ARCHITECTURE%", "$env:OS/$env:PROCESSOR_ARCHITECTURE"];
@@ -254,11 +262,20 @@ impl<'a> Remote<'a> {
 
     /// Removes a file there, if it can be.
     pub(super) async fn remove(&self, platform: &Platform, path: &str) {
-        let words: &[&str] = match platform {
-            Platform::Unix { .. } => &["rm", "-f", path],
-            Platform::Windows { .. } => &["cmd", "/c", "del", "/q", path],
-        };
-        drop(self.run(words).await);
+        match platform {
+            Platform::Unix { .. } => drop(self.run(&["rm", "-f", path]).await),
+            Platform::Windows { .. } => {
+                // What has just been started is held for a moment longer, and `del` ends well all the same.
+                for wait in HELD {
+                    drop(self.run(&["cmd", "/c", "del", "/q", path]).await);
+                    let left = self.run(&["cmd", "/c", "if", "exist", path, "exit", "1"]).await;
+                    if left.is_ok_and(|ran| ran.is_well()) {
+                        return;
+                    }
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        }
     }
 
     fn well(&self, ran: Ran, doing: &str) -> Result<(), InstallError> {
