@@ -15,7 +15,7 @@ const STEM: &str = "mod_wsgi-windows-6.1.1";
 const MODULE: &str = "Apache24-win64-VS17/modules/mod_wsgi-py313-VC14.so";
 
 /// A release of one Python for two labels of both arches; those of one arch have the same bytes.
-static RELEASE: LazyLock<Site> = LazyLock::new(|| {
+pub(crate) static RELEASE: LazyLock<Site> = LazyLock::new(|| {
     let site = Site::new();
     source::quick(&site.folder.join("src"), "6.1.1");
     let only = ["--only", "Apache24-*-VS1[78]/py313-*"];

@@ -1,22 +1,11 @@
 //! Which file of a release is the one: by its manifest, with digest, verdict and what was seen of it.
 
-use std::sync::LazyLock;
-
 use modfarm::model::arch::Arch;
 use modfarm::sys::files;
 
 use super::{Drive, made, says};
-use crate::made::source;
-use crate::program::{Site, json, read};
-
-/// A release of one Python for two labels of both arches.
-static RELEASE: LazyLock<Site> = LazyLock::new(|| {
-    let site = Site::new();
-    source::quick(&site.folder.join("src"), "6.1.1");
-    let only = ["--only", "Apache24-*-VS1[78]/py313-*"];
-    site.run(&[&["release", "--source", "src", "--no-smoke"][..], &only].concat()).ended(0);
-    site
-});
+use crate::program::{json, read};
+use crate::verify::RELEASE;
 
 fn manifest() -> String {
     let path = "dist/mod_wsgi-6.1.1/mod_wsgi-windows-6.1.1.manifest.json";
