@@ -41,4 +41,5 @@ mod wheels;
 mod windows;
 mod worker;
 mod worker_bounds;
+mod workflow_checks;
 mod workflows;
