@@ -7,6 +7,7 @@ use super::Failure;
 use crate::matrix::{self, Matrix};
 use crate::model::tag::Asked;
 use crate::model::version::Version;
+use crate::pipeline::Wanted;
 use crate::plan::Request;
 
 /// Which matrix, which version, which cells.
@@ -49,6 +50,14 @@ impl Selection {
     /// The file of the matrix.
     pub(super) fn matrix(&self) -> &Utf8Path {
         &self.matrix
+    }
+
+    /// Reads the matrix, and says what of it is wanted, of this source.
+    pub(super) fn wanted(&self, source: Option<Utf8PathBuf>) -> Result<Wanted, Failure> {
+        let (matrix, request) = self.load()?;
+        let version = self.asked(&matrix)?;
+        let Request { only, skip, even_if_broken, .. } = request;
+        Ok(Wanted { matrix, version, only, skip, even_if_broken, source })
     }
 
     /// Reads the matrix, and says what of it is wanted.
