@@ -5,5 +5,6 @@
 
 pub mod cross;
 pub mod jobs;
+pub mod messages;
 
 pub use jobs::{Inputs, jobs};
