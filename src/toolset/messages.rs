@@ -125,7 +125,6 @@ fn warning_name(text: &str) -> Option<(&str, &str)> {
 }
 
 /// The place that stands before a message; `None` where that is no place and no tool's name.
-#[expect(clippy::type_complexity, reason = "the three fields of a message")]
 fn place(before: &str) -> Option<(Option<String>, Option<u32>, Option<u32>)> {
     let before = before.trim();
     let (file, line, column) = match brackets(before).or_else(|| colons(before)) {
