@@ -47,14 +47,26 @@ impl Site {
     /// The workshop's request, for a matrix file.
     pub(super) fn workshop(&self, matrix: &str) -> Result<WorkshopRequest, Failure> {
         let runners = self.runners(Utf8Path::new(matrix)).map_err(Failure::bad_input)?;
-        Ok(WorkshopRequest {
+        Ok(self.request(runners))
+    }
+
+    fn request(&self, runners: Vec<RunnerFile>) -> WorkshopRequest {
+        WorkshopRequest {
             runners,
             slots: self.slots.map(usize::from),
             apaches: self.apache_root.clone(),
             pythons: self.python_root.clone(),
             run: new_run(&self.state),
             state: self.state.clone(),
-        })
+        }
+    }
+
+    /// The same to plan with, where there may be no runner at all.
+    pub(super) fn planning(&self, matrix: &str) -> Result<WorkshopRequest, Failure> {
+        if self.has_runners(matrix) {
+            return self.workshop(matrix);
+        }
+        Ok(self.request(Vec::new()))
     }
 
     /// Whether a runner was named or stands beside the matrix. A plan is worth seeing without one.
