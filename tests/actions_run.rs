@@ -53,7 +53,12 @@ struct Scene {
 impl Scene {
     /// The module's own repository, which has the workflow that others copy.
     fn of_module(version: &str) -> Self {
-        let scene = Self::of_farm();
+        Self::of_module_with(version, RUNNERS)
+    }
+
+    /// The same, where modfarm has these runners.
+    fn of_module_with(version: &str, runners: &str) -> Self {
+        let scene = Self::of_farm(runners);
         let home = scene.folder.join("module");
         source::quick(&home, version);
         let example = read(&repository().join(".github/examples").join(WINDOWS));
@@ -68,13 +73,23 @@ impl Scene {
     }
 
     /// modfarm's repository, or a fork of it.
-    fn of_farm() -> Self {
+    fn of_farm(runners: &str) -> Self {
         let (keep, folder) = folder();
         let files = folder.join("farm");
-        machine::farm(&files, RUNNERS);
+        machine::farm(&files, runners);
         machine::programs(&folder.join("run/programs"));
         let farm = Repository { name: REPOSITORY, commit: FARM_COMMIT, files };
         Self { _keep: keep, folder, github: StandIn::start(), home: farm.clone(), farm }
+    }
+
+    /// modfarm's repository, on machines that have the source of a version from PyPI.
+    fn of_farm_with_source(version: &str) -> Self {
+        let unpacked = sources(version);
+        let scene = Self::of_farm(RUNNERS);
+        let cache = scene.farm.files.join(".modfarm/cache");
+        files::create_dir_all(&cache).expect("a folder");
+        files::symlink(files::parent(&unpacked), &cache.join("unpacked")).expect("a link");
+        scene
     }
 
     /// A file of the module.
@@ -207,20 +222,17 @@ fn a_fork_proves_and_does_not_publish() {
     ];
     assert_ended(&run, &ended);
     scene.assert_nothing_released();
-    let verify =
-        ["verify", "--complete", run.artifacts.folder("release").as_str()].map(str::to_owned);
-    Ran::of(&mut modfarm(&scene.folder, &verify.each_ref().map(String::as_str))).ended(0);
+    let artifact = run.artifacts.folder("release");
+    let verify = ["verify", "--complete", artifact.as_str()];
+    Ran::of(&mut modfarm(&scene.folder, &verify)).ended(0);
     let log = &run.job("Windows binaries / assemble").log;
     assert!(log.contains("::notice title=Not published::"), "{log}");
 
-    // Unless the fork wants to.
+    // Unless the fork wants to: `Re-run all jobs` with the variable set.
     run.variables = json!({ "MODFARM_PUBLISH_FORK": "true" });
-    let mut run = scene.run(Event::tag("mod_wsgi-6.1.1").in_fork());
-    run.variables = json!({ "MODFARM_PUBLISH_FORK": "true" });
-    files::remove_dir_all(&scene.folder.join("run/artifacts")).expect("artifacts");
-    files::remove_dir_all(&scene.folder.join("run/machines")).expect("machines");
-    files::create_dir_all(&scene.folder.join("run/artifacts")).expect("a folder");
+    run.all_again();
     run.attempt(WINDOWS);
+    assert_ended(&run, &[("Windows binaries / publish", WELL)]);
     scene.assert_released(&run, "mod_wsgi-6.1.1");
 }
 
@@ -244,12 +256,47 @@ fn a_publication_that_failed_midway_goes_on() {
 }
 
 #[test]
+fn a_job_that_failed_builds_again_only_what_it_did_not() {
+    // One machine, and so one job for both cells.
+    let scene = Scene::of_module_with("6.1.1", &format!("{RUNNERS}machines: 1\n"));
+    let (full, compiled) = (scene.folder.join("full"), scene.folder.join("compiled"));
+    let clang = modfarm::sys::process::find("clang").expect("clang");
+    let script = format!(
+        "echo \"$*\" >> '{compiled}'\n\
+         if [ -e '{full}' ] && grep -qs 'PY_VERSION *\"3.11' */include/patchlevel.h; then\n\
+           echo 'error: no space left on device' >&2; exit 1\nfi\n\
+         exec '{clang}' \"$@\""
+    );
+    machine::program(&scene.folder.join("run/programs/clang"), &script);
+    let compiles = || read(&compiled).lines().filter(|line| line.contains("mod_wsgi.c")).count();
+    files::write_atomic(&full, b"").expect("a file");
+    let mut run = scene.push("mod_wsgi-6.1.1");
+    assert_ended(&run, &[("Windows binaries / assemble", Outcome::Failure)]);
+    let summary = &run.job("Windows binaries / assemble").summary;
+    assert!(summary.contains("no space left on device"), "{summary}");
+    assert_eq!(compiles(), 2);
+
+    files::remove_file(&full).expect("a file");
+    run.attempt(WINDOWS);
+    assert_ended(&run, &[("Windows binaries", WELL)]);
+    assert_eq!(compiles(), 3, "one cell is built again, and the other is not");
+    assert_eq!(run.ran().len(), 3, "a build, assemble and publish: {:?}", run.ran());
+    scene.assert_released(&run, "mod_wsgi-6.1.1");
+}
+
+#[test]
+fn a_tag_of_the_farm_releases_the_source_of_pypi() {
+    let scene = Scene::of_farm_with_source("5.0.2");
+    scene.github.add_tag("5.0.2");
+    let mut run = scene.run(Event::tag("5.0.2"));
+    run.attempt("release.yml");
+    assert_ended(&run, &[("publish", WELL)]);
+    scene.assert_released(&run, "5.0.2");
+}
+
+#[test]
 fn by_hand_a_release_can_be_made_and_not_published() {
-    let unpacked = sources("5.0.2");
-    let scene = Scene::of_farm();
-    let state = scene.farm.files.join(".modfarm/cache/unpacked");
-    files::create_dir_all(files::parent(&state)).expect("a folder");
-    files::symlink(files::parent(&unpacked), &state).expect("a link");
+    let scene = Scene::of_farm_with_source("5.0.2");
     let inputs = json!({
         "version": "5.0.2",
         "only": "Apache24-win64-VS17/py313-*",

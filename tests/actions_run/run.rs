@@ -108,6 +108,11 @@ impl<'g> Run<'g> {
         self.flow(&Flow { workflow, inputs, of, prefix, granted: None });
     }
 
+    /// Forgets how the jobs ended, so that the next attempt runs all of them again.
+    pub(crate) fn all_again(&mut self) {
+        self.ended.clear();
+    }
+
     /// How a job ended, by its name; a called workflow's is `CALLER / NAME`.
     #[track_caller]
     pub(crate) fn job(&self, name: &str) -> &Ended {
