@@ -27,7 +27,7 @@ use crate::roots::Source;
 use crate::toolset::{self, Inputs};
 
 pub use smoking::SmokeRequest;
-pub use workshop::{ReleaseError, Workshop, WorkshopRequest};
+pub use workshop::{OnActions, ReleaseError, Workshop, WorkshopRequest};
 
 /// What somebody wants released.
 #[derive(Debug)]

@@ -31,6 +31,7 @@ pub(super) fn failure(error: ReleaseError) -> Failure {
         }
         ReleaseError::Plan(_)
         | ReleaseError::Label { .. }
+        | ReleaseError::OnActions { .. }
         | ReleaseError::Source(_)
         | ReleaseError::Root(_)
         | ReleaseError::Lock(_)

@@ -18,6 +18,7 @@ pub mod installed;
 pub mod job;
 pub mod manifest;
 pub mod offer;
+pub mod place;
 pub mod python;
 pub mod smoke;
 pub mod toolset;
