@@ -542,6 +542,7 @@ fn the_schemas_are_what_the_types_say() {
         ("matrix", "src/matrix/schema.json"),
         ("runner", "runners/schema.json"),
         ("manifest", "src/model/manifest.schema.json"),
+        ("part", "src/model/part.schema.json"),
         ("report", "src/report/record/schema.json"),
     ] {
         let printed = run(repository(), &["schema", name]).ended(0).stdout;

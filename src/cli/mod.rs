@@ -9,14 +9,18 @@ use crate::model::place::Place;
 
 mod actions;
 mod amount;
+mod assemble;
 mod blame;
+mod build;
 mod cache;
 mod doctor;
 mod fetch;
 mod index;
 mod inspect;
 mod install;
+mod journalled;
 mod listing;
+mod making;
 mod page;
 mod place;
 mod plan;
@@ -59,6 +63,8 @@ Set MODFARM_LOG=debug to see what happens inside.";
 #[derive(Debug, Subcommand)]
 enum Command {
     Release(Box<release::Args>),
+    Build(Box<build::Args>),
+    Assemble(Box<assemble::Args>),
     Publish(publish::Args),
     Plan(plan::Args),
     Runners(runners::Args),
@@ -125,6 +131,8 @@ pub fn main() -> ExitCode {
         .init();
     let result = match parse().command {
         Command::Release(args) => release::run(*args),
+        Command::Build(args) => build::run(*args),
+        Command::Assemble(args) => assemble::run(*args),
         Command::Publish(args) => publish::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Runners(args) => runners::run(args),

@@ -63,7 +63,11 @@ impl Site {
             let place = error.place();
             Failure::bad_input(error).at(place)
         })?;
-        Ok(WorkshopRequest {
+        Ok(self.request(runners))
+    }
+
+    fn request(&self, runners: Vec<RunnerFile>) -> WorkshopRequest {
+        WorkshopRequest {
             runners,
             on_actions: OnActions::default(),
             slots: self.slots.map(usize::from),
@@ -71,7 +75,15 @@ impl Site {
             pythons: self.python_root.clone(),
             run: new_run(&self.state),
             state: self.state.clone(),
-        })
+        }
+    }
+
+    /// The same to plan with, where there may be no runner at all.
+    pub(super) fn planning(&self, matrix: &str) -> Result<WorkshopRequest, Failure> {
+        if self.has_runners(matrix) {
+            return self.declared(matrix);
+        }
+        Ok(self.request(Vec::new()))
     }
 
     /// Whether a runner was named or stands beside the matrix. A plan is worth seeing without one.

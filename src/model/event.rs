@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use serde::{Deserialize, Serialize};
 
 use super::finding::Finding;
+use super::part::FailedStage;
 use super::smoke::Smoke;
 
 /// The stages of a release, in order.
@@ -233,6 +234,33 @@ pub enum Event {
         message: String,
         /// What to do about it.
         hint: Option<String>,
+    },
+    /// Parts are about to be put together.
+    Assembling {
+        /// The module's name and version: `mod_wsgi 6.1.1`.
+        title: String,
+        /// How many parts there are.
+        parts: usize,
+    },
+    /// A cell has no file that can be released.
+    CellFailed {
+        /// Its id.
+        cell: String,
+        /// How far it came.
+        stage: FailedStage,
+        /// Why it came no further.
+        reason: String,
+        /// The end of what was said about it.
+        log: String,
+    },
+    /// A part stands.
+    PartWritten {
+        /// Its folder.
+        place: String,
+        /// Cells in it that have a file.
+        cells: usize,
+        /// Cells that did not come as far as they should.
+        failed: usize,
     },
     /// The release stands.
     Published {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
+use super::parts::PartError;
 use crate::farm::runner_file::{Reached, RunnerFile};
 use crate::farm::{Actions, Cluster, Connection, Farm, FarmError, Runner, Settings};
 use crate::inspect::{Context, RootExports};
@@ -16,9 +17,8 @@ use crate::model::event::Events;
 use crate::model::offer::Offer;
 use crate::model::toolset::Toolset;
 use crate::model::version::Version;
-use crate::plan::{Assignment, Build, Plan, PlanError};
+use crate::plan::{Assignment, Build, Explanation, Plan, PlanError};
 use crate::publish::PublishError;
-use crate::publish::directory::DirectoryError;
 use crate::publish::github::GitHubError;
 use crate::publish::release::FolderError;
 use crate::roots::catalogue::{ApacheArgument, Catalogue, CatalogueError, PythonArgument};
@@ -29,6 +29,7 @@ use crate::smoke::SmokeError;
 use crate::sys::digests::DigestCache;
 use crate::sys::files::{self, FileError};
 use crate::sys::secret;
+use crate::sys::staging::StagingError;
 
 /// Which runners, which roots, which caches.
 #[derive(Debug)]
@@ -163,6 +164,50 @@ pub enum ReleaseError {
     /// Files cannot be tried.
     #[error(transparent)]
     Smoke(#[from] SmokeError),
+    /// What somebody asks for is never built.
+    #[error(
+        "{cell} is never built: {reason}\nhint: leave it out; `modfarm plan --explain {cell}` names the line of the matrix that says so"
+    )]
+    Excluded {
+        /// The cell.
+        cell: CellId,
+        /// Why.
+        reason: String,
+    },
+    /// What somebody asks for is no cell.
+    #[error("{0}")]
+    NoCell(Box<Explanation>),
+    /// Parts cannot be put together.
+    #[error(transparent)]
+    Part(#[from] PartError),
+    /// A part was written, and not all of it was built.
+    #[error(
+        "{} of {of} did not come as far as {} should{}\nhint: what was built is in {folder}; `modfarm build --reuse {folder}` builds only the others",
+        cells_count(cells.len()), if cells.len() == 1 { "it" } else { "they" }, listed(cells)
+    )]
+    PartFailed {
+        /// The cells, each with its reason.
+        cells: Vec<String>,
+        /// So many cells were to be built.
+        of: usize,
+        /// The part.
+        folder: Utf8PathBuf,
+    },
+    /// Some cells are in no part, or failed in all of them.
+    #[error(
+        "{module} {version} is not released: {} of {of} {} not built{}\nhint: nothing was written; run the jobs of these cells again: only they are built, all others are taken from their parts",
+        cells_count(cells.len()), if cells.len() == 1 { "is" } else { "are" }, listed(cells)
+    )]
+    Incomplete {
+        /// The module.
+        module: String,
+        /// Its version.
+        version: Box<Version>,
+        /// The cells, each with its reason.
+        cells: Vec<String>,
+        /// So many cells make the release.
+        of: usize,
+    },
     /// Ended with Ctrl-C.
     #[error("interrupted\nhint: nothing was published; the next run continues from the cache")]
     Cancelled,
@@ -170,6 +215,16 @@ pub enum ReleaseError {
 
 fn cells_count(cells: usize) -> String {
     if cells == 1 { "1 cell".to_owned() } else { format!("{cells} cells") }
+}
+
+/// One a line; what is more than a person reads is counted.
+fn listed(cells: &[String]) -> String {
+    const MOST: usize = 40;
+    let mut text: String = cells.iter().take(MOST).map(|cell| format!("\n  {cell}")).collect();
+    if cells.len() > MOST {
+        text += &format!("\n  and {} more", cells.len() - MOST);
+    }
+    text
 }
 
 fn count(jobs: usize) -> String {
@@ -183,8 +238,8 @@ impl ReleaseError {
     }
 }
 
-impl From<DirectoryError> for ReleaseError {
-    fn from(error: DirectoryError) -> Self {
+impl From<StagingError> for ReleaseError {
+    fn from(error: StagingError) -> Self {
         Self::Publish(error.into())
     }
 }
@@ -226,7 +281,8 @@ impl Workshop {
         warn_of_open_tokens(&request.runners, events);
         let runners: Vec<Runner> =
             request.runners.iter().filter_map(|file| runner(file, request)).collect();
-        let idle = runners.is_empty() && !request.runners.is_empty();
+        // None is named, or all of them are machines of GitHub Actions.
+        let idle = runners.is_empty();
         // What lies on the disk is read while the workers ask their compilers for their versions.
         let connecting = async {
             if idle {
@@ -276,6 +332,11 @@ impl Workshop {
     #[must_use]
     pub fn farm(&self) -> &Farm {
         &self.farm
+    }
+
+    /// The farm, to be told of what was built elsewhere.
+    pub(super) fn farm_mut(&mut self) -> &mut Farm {
+        &mut self.farm
     }
 
     /// What every runner offers.
@@ -570,16 +631,6 @@ pub(super) fn nothing_to_build(plan: &Plan) -> ReleaseError {
         })
         .unwrap_or_else(|| "all of them are excluded".to_owned());
     ReleaseError::NothingToBuild { cells: plan.cells.len(), reason }
-}
-
-/// The error where a folder holds another version than the one asked for.
-pub(super) fn other_version(module: &str, source: Source, wanted: Version) -> ReleaseError {
-    ReleaseError::Source(SourceError::OtherVersion {
-        place: "the source".to_owned(),
-        module: module.to_owned(),
-        found: Box::new(source.version),
-        wanted: Box::new(wanted),
-    })
 }
 
 /// Says what the plan warns of and what nobody builds, in a line each: `modfarm plan`, the manifest and

@@ -16,29 +16,45 @@ const LOG_LINES: usize = 30;
 #[must_use]
 pub fn markdown(report: &RunReport, page: &str) -> Option<String> {
     let title = plain(report.title.as_ref()?);
-    let figures = &report.figures;
-    let (cells, jobs) = (count(figures.cells, "cell"), count(figures.jobs, "job"));
-    let mut text = format!("## {title}: {cells} from {jobs}\n\n");
+    let mut text = format!("## {title}: {}\n\n", extent(report));
     if let Some(error) = &report.error {
         let error: Vec<String> = lines(error).lines().map(plain).collect();
-        text += &format!("**Not released:** {}\n\n", error.join("  \n"));
+        let not = if report.part.is_some() { "Not all is built" } else { "Not released" };
+        text += &format!("**{not}:** {}\n\n", error.join("  \n"));
+    }
+    if let Some(part) = &report.part {
+        let failed =
+            if part.failed > 0 { format!(", {} failed", part.failed) } else { String::new() };
+        let cells = count(part.cells, "cell");
+        text += &format!("Part: {} ({cells}{failed})\n\n", code(&part.place));
     }
     for place in &report.published {
         let unchanged = if place.unchanged { ", unchanged" } else { "" };
         let files = count(place.files, "file");
         text += &format!("Released: {} ({files}{unchanged})\n\n", plain(&place.place));
     }
-    text += &format!(
-        "{} built in {} of compilers' time, {} from the cache.\n",
-        count(figures.built, "job"),
-        duration(Duration::from_millis(compilers_time(report))),
-        figures.cached
-    );
+    if report.parts.is_none() {
+        text += &format!(
+            "{} built in {} of compilers' time, {} from the cache.\n",
+            count(report.figures.built, "job"),
+            duration(Duration::from_millis(compilers_time(report))),
+            report.figures.cached
+        );
+    }
     text += &failed(report);
     text += &seen(report);
     text += &runners(&report.runners);
     text += &format!("\nAll of it, with every job's way over the runners: {}\n", code(page));
     Some(text)
+}
+
+/// How much it was.
+fn extent(report: &RunReport) -> String {
+    let figures = &report.figures;
+    match report.parts {
+        Some(parts) => format!("put together from {}", count(parts, "part")),
+        None => format!("{} from {}", count(figures.cells, "cell"), count(figures.jobs, "job")),
+    }
 }
 
 /// Of the jobs that were built, in milliseconds.
@@ -58,6 +74,15 @@ fn failed(report: &RunReport) -> String {
         let finding = &record.finding;
         let message = plain(&finding.message);
         text += &failure(&format!("{}: {message} [{}]", code(&record.subject), finding.check), "");
+    }
+    for record in &report.failed_cells {
+        let stage = record.stage.as_str();
+        let what = format!("{}: {stage}: {}", code(&record.cell), plain(&record.reason));
+        text += &failure(&what, &record.log_end);
+    }
+    if report.parts.is_some() && !report.failed_cells.is_empty() {
+        text += "\nRun the failed jobs again: only these cells are built, all others are taken from their \
+                 parts.\n";
     }
     for record in &report.smoke {
         if let Smoke::Failed { check, reason, log, .. } = &record.result {

@@ -17,6 +17,7 @@ pub mod packed;
 pub mod partial;
 pub mod process;
 pub mod secret;
+pub mod staging;
 #[cfg(windows)]
 mod stubborn;
 pub mod tls;

@@ -56,6 +56,7 @@ pub fn page(report: &RunReport) -> String {
 fn outcome(outcome: RunOutcome) -> (&'static str, &'static str, &'static str) {
     match outcome {
         RunOutcome::Released => ("built", "✓", "released"),
+        RunOutcome::Built => ("built", "✓", "built"),
         RunOutcome::Failed => ("failed", "✗", "not released"),
         RunOutcome::Interrupted => ("cancelled", "–", "interrupted"),
         RunOutcome::Unfinished => ("unfinished", "?", "unfinished"),
