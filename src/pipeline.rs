@@ -26,7 +26,7 @@ pub use build::{BuildRequest, jobs};
 pub use parts::{AssembleRequest, PartBuilt, PartError, PartRequest, assemble, build_part};
 pub use prepare::{Wanted, prepare, version_of};
 pub use smoking::SmokeRequest;
-pub use workshop::{ReleaseError, Workshop, WorkshopRequest};
+pub use workshop::{OnActions, ReleaseError, Workshop, WorkshopRequest};
 
 use build::{Task, Yield};
 use parts::Reusable;

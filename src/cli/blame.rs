@@ -36,6 +36,7 @@ pub(super) fn failure(error: ReleaseError) -> Failure {
         | ReleaseError::NoCell(_)
         | ReleaseError::Part(_)
         | ReleaseError::Label { .. }
+        | ReleaseError::OnActions { .. }
         | ReleaseError::Source(_)
         | ReleaseError::Root(_)
         | ReleaseError::Lock(_)

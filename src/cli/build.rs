@@ -10,7 +10,7 @@ use super::show::Format;
 use super::site::Site;
 use crate::farm::journal::Ending;
 use crate::model::cell::CellId;
-use crate::pipeline::{self, PartRequest};
+use crate::pipeline::{self, OnActions, PartRequest};
 
 /// Build and prove some cells of a release, as a part for `modfarm assemble`
 ///
@@ -47,6 +47,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         )));
     }
     let mut build = making.request(&selection, &site)?;
+    build.workshop.on_actions = OnActions::Here;
     build.wanted.only.extend(cells.iter().map(ToString::to_string));
     let request = PartRequest { build, cells, to, reuse };
     let workshop = &request.build.workshop;

@@ -5,6 +5,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 
+use crate::model::place::Place;
+
+mod actions;
 mod amount;
 mod assemble;
 mod blame;
@@ -86,27 +89,33 @@ enum Command {
 pub(crate) struct Failure {
     message: String,
     code: u8,
+    place: Option<Place>,
 }
 
 impl Failure {
     /// The work was done and something did not pass.
     pub(crate) fn not_passed(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: 1 }
+        Self { message: message.to_string(), code: 1, place: None }
     }
 
     /// The input is wrong.
     pub(crate) fn bad_input(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: 2 }
+        Self { message: message.to_string(), code: 2, place: None }
     }
 
     /// The machine lacks something.
     pub(crate) fn environment(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: 3 }
+        Self { message: message.to_string(), code: 3, place: None }
     }
 
     /// Ended with Ctrl-C.
     pub(crate) fn interrupted(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: Self::INTERRUPTED }
+        Self { message: message.to_string(), code: Self::INTERRUPTED, place: None }
+    }
+
+    /// The same, where what is wrong stands in a file.
+    pub(crate) fn at(self, place: Option<Place>) -> Self {
+        Self { place, ..self }
     }
 
     /// The exit code of what was ended with Ctrl-C.
@@ -146,7 +155,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.message.is_empty() {
-                crate::report::terminal::error(&failure.message);
+                crate::report::terminal::error(&failure.message, failure.place.as_ref());
             }
             ExitCode::from(failure.code)
         }

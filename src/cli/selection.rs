@@ -62,7 +62,10 @@ impl Selection {
 
     /// Reads the matrix, and says what of it is wanted.
     pub(super) fn load(&self) -> Result<(Matrix, Request), Failure> {
-        let matrix = matrix::load(&self.matrix).map_err(Failure::bad_input)?;
+        let matrix = matrix::load(&self.matrix).map_err(|error| {
+            let place = error.place();
+            Failure::bad_input(error).at(place)
+        })?;
         let asked = self.asked(&matrix)?;
         let request = Request {
             version: asked.map_or_else(|| matrix.release.clone(), |asked| asked.version),

@@ -141,7 +141,7 @@ fn own_program() -> Result<Utf8PathBuf, Failure> {
 fn guard(command: &[String], program: &Utf8Path) -> Result<(), Failure> {
     match crate::sys::guard::run(command, program) {
         0 => Ok(()),
-        code => Err(Failure { message: String::new(), code }),
+        code => Err(Failure { message: String::new(), code, place: None }),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The orchestrator: gives jobs to runners, follows them, brings their outputs home. It is a client of
 //! the Remote Execution API; a runner is a worker at the other end of some stream, and not trusted.
 
+mod actions;
 mod built;
 mod client;
 mod drive;
@@ -25,6 +26,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use self::actions::{Actions, DeclaredApache};
 pub use self::reach::{Answer, Cluster, Connection, Ssh, probe};
 
 use self::built::Built;
@@ -267,6 +269,12 @@ impl Farm {
     #[must_use]
     pub fn idle(settings: Settings) -> Self {
         Self { settings, seats: Vec::new(), built: Built::default(), elsewhere: HashMap::new() }
+    }
+
+    /// A farm without a runner: nothing is reached, and it builds nothing.
+    #[must_use]
+    pub fn idle(settings: Settings) -> Self {
+        Self { settings, seats: Vec::new(), built: Built::default() }
     }
 
     /// Has a runner build for these families alone, whatever its toolsets can.

@@ -21,6 +21,7 @@ use crate::model::abi::AbiFamily;
 use crate::model::arch::Arch;
 use crate::model::cell::{ApacheLabel, Verdict};
 use crate::model::digest::Sha256;
+use crate::model::place::Place;
 use crate::model::python::PythonTag;
 use crate::model::version::Version;
 use crate::sys::files::{self, FileError};
@@ -99,6 +100,17 @@ pub enum MatrixError {
     /// Something in it is wrong.
     #[error("{0}")]
     Wrong(Box<Problem>),
+}
+
+impl MatrixError {
+    /// Where in the file it stands, where it does.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            Self::Wrong(problem) => Some(Place::new(&problem.file, problem.line, problem.column)),
+            Self::Read(_) | Self::TooLarge { .. } => None,
+        }
+    }
 }
 
 impl From<Problem> for MatrixError {

@@ -20,6 +20,7 @@ pub mod manifest;
 pub mod message;
 pub mod offer;
 pub mod part;
+pub mod place;
 pub mod python;
 pub mod smoke;
 pub mod tag;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 
 use super::workshop::{WorkshopRequest, gather, runner};
-use crate::farm::runner_file::RunnerFile;
+use crate::farm::runner_file::{Reached, RunnerFile};
 use crate::farm::{self, Answer, FarmError, Settings};
 use crate::matrix::Matrix;
 use crate::model::abi::AbiFamily;
@@ -113,7 +113,8 @@ pub async fn survey(matrix: &Matrix, request: &WorkshopRequest) -> Result<Survey
     let program = Settings::new()?.program;
     let mut asking = JoinSet::new();
     for (place, file) in request.runners.iter().enumerate() {
-        let (runner, program) = (runner(file, request), program.clone());
+        let Some(runner) = runner(file, request) else { continue };
+        let program = program.clone();
         asking.spawn(async move { (place, farm::probe(&runner, &program).await) });
     }
     let catalogues = gather(matrix, request)?;
@@ -125,8 +126,9 @@ pub async fn survey(matrix: &Matrix, request: &WorkshopRequest) -> Result<Survey
         }
     }
     let mut runners = Vec::new();
-    for (file, answer) in request.runners.iter().zip(answers.into_values()) {
-        let place = runner(file, request).connection.place();
+    for (place, file) in request.runners.iter().enumerate() {
+        let answer = answers.remove(&place);
+        let place = place_of(file, request);
         let slots = request.slots.or(file.slots);
         let catalogue = catalogues.get(&file.name);
         runners.push(surveyed(file, matrix, place, slots, catalogue, answer));
@@ -152,19 +154,24 @@ fn surveyed(
     place: String,
     slots: Option<usize>,
     catalogue: Option<&Catalogue>,
-    answer: Result<Answer, FarmError>,
+    answer: Option<Result<Answer, FarmError>>,
 ) -> Surveyed {
     let (apaches, pythons) = catalogue.map(roots).unwrap_or_default();
     let mut lacks = Vec::new();
     let mut jobs = None;
     let answer = match answer {
-        Ok(answer) => {
+        // Nobody asks a machine of GitHub Actions.
+        None => {
+            lacks.extend(label_lacks(file, matrix, None));
+            None
+        }
+        Some(Ok(answer)) => {
             lacks.extend(toolset_lacks(file, matrix, &answer));
             lacks.extend(oddities(file, &answer));
             jobs = Some(answer.jobs);
             Some(answered(answer))
         }
-        Err(error) => {
+        Some(Err(error)) => {
             lacks.push(lack(true, &error.to_string()));
             None
         }
@@ -185,6 +192,17 @@ fn surveyed(
         apaches,
         pythons,
         lacks,
+    }
+}
+
+/// How a runner is reached.
+fn place_of(file: &RunnerFile, request: &WorkshopRequest) -> String {
+    match (&file.reached, runner(file, request)) {
+        (_, Some(runner)) => runner.connection.place(),
+        (Reached::Actions(actions), None) => {
+            format!("GitHub Actions, runs-on {}", actions.runs_on.join(", "))
+        }
+        (_, None) => String::new(),
     }
 }
 
@@ -226,6 +244,11 @@ fn toolset_lacks(file: &RunnerFile, matrix: &Matrix, answer: &Answer) -> Vec<Lac
         let name = &file.toolset;
         return vec![lack(true, &format!("the toolset '{name}' is not there, but {has}{hint}"))];
     };
+    label_lacks(file, matrix, Some(&toolset.families))
+}
+
+/// What is wrong with a runner's labels; what its toolset can is not known of every one.
+fn label_lacks(file: &RunnerFile, matrix: &Matrix, families: Option<&[AbiFamily]>) -> Vec<Lack> {
     let unknown = file.labels.iter().filter_map(|label| {
         let family = matrix.compilers.get(label).copied().or_else(|| label.parse().ok());
         match family {
@@ -234,7 +257,7 @@ fn toolset_lacks(file: &RunnerFile, matrix: &Matrix, answer: &Answer) -> Vec<Lac
                  compilers of the matrix are {}",
                 matrix.compilers.keys().cloned().collect::<Vec<_>>().join(", ")
             )),
-            Some(family) if !toolset.families.contains(&family) => {
+            Some(family) if families.is_some_and(|families| !families.contains(&family)) => {
                 Some(format!("its toolset cannot build for its label '{label}'"))
             }
             Some(_) => None,

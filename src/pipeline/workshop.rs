@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::parts::PartError;
 use crate::farm::runner_file::{Reached, RunnerFile};
-use crate::farm::{Cluster, Connection, Farm, FarmError, Runner, Settings};
+use crate::farm::{Actions, Cluster, Connection, Farm, FarmError, Runner, Settings};
 use crate::inspect::{Context, RootExports};
 use crate::matrix::Matrix;
 use crate::model::abi::AbiFamily;
@@ -36,6 +36,8 @@ use crate::sys::staging::StagingError;
 pub struct WorkshopRequest {
     /// The runners.
     pub runners: Vec<RunnerFile>,
+    /// What is made of those of GitHub Actions.
+    pub on_actions: OnActions,
     /// How many jobs a runner runs at once, where not its file's number.
     pub slots: Option<usize>,
     /// Apache roots named on the command line.
@@ -46,6 +48,18 @@ pub struct WorkshopRequest {
     pub state: Utf8PathBuf,
     /// The folder of this run's journal and logs.
     pub run: Utf8PathBuf,
+}
+
+/// What is made of runners of GitHub Actions, which nobody reaches from outside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnActions {
+    /// Nothing can be built on them from here.
+    #[default]
+    Refused,
+    /// They offer what their files declare.
+    Declared,
+    /// This machine is one: it runs the job, and what stands on it is what it offers.
+    Here,
 }
 
 /// The workshop, open.
@@ -96,6 +110,16 @@ pub enum ReleaseError {
         cells: usize,
         /// Why the first of them is not built.
         reason: String,
+    },
+    /// A runner is a machine of GitHub Actions.
+    #[error(
+        "runner '{runner}' is a machine that a job of GitHub Actions gets ({file}): nothing can be built on it from here\nhint: `modfarm release --via github` has the workflow build there"
+    )]
+    OnActions {
+        /// The runner.
+        runner: String,
+        /// Its file.
+        file: Utf8PathBuf,
     },
     /// A runner's label is none that the matrix knows.
     #[error(
@@ -245,6 +269,7 @@ impl Workshop {
         request: &WorkshopRequest,
         events: &Events,
     ) -> Result<Self, ReleaseError> {
+        request.refuse_actions()?;
         let limits = limits(&request.runners, matrix)?;
         let cache = request.state.join("cache");
         let logs = request.run.join("logs");
@@ -254,10 +279,13 @@ impl Workshop {
             ..Settings::new()?
         };
         warn_of_open_tokens(&request.runners, events);
-        let runners = request.runners.iter().map(|file| runner(file, request)).collect();
+        let runners: Vec<Runner> =
+            request.runners.iter().filter_map(|file| runner(file, request)).collect();
+        // None is named, or all of them are machines of GitHub Actions.
+        let idle = runners.is_empty();
         // What lies on the disk is read while the workers ask their compilers for their versions.
         let connecting = async {
-            if request.runners.is_empty() {
+            if idle {
                 return Ok(Farm::idle(settings));
             }
             Farm::connect(runners, settings, events).await
@@ -275,6 +303,9 @@ impl Workshop {
             .iter()
             .filter_map(|file| {
                 let limit = limits.get(file.name.as_str()).map(Vec::as_slice);
+                if let Some(actions) = request.declared(file) {
+                    return Some(declared(file, actions, limit, catalogues.get(&file.name)?));
+                }
                 offer(file, limit, &farm, catalogues.get(&file.name)?, events)
             })
             .collect();
@@ -419,6 +450,26 @@ impl Workshop {
     }
 }
 
+impl WorkshopRequest {
+    /// What a runner's file declares, where that is all that is known of it.
+    fn declared<'a>(&self, file: &'a RunnerFile) -> Option<&'a Actions> {
+        match &file.reached {
+            Reached::Actions(actions) if self.on_actions == OnActions::Declared => Some(actions),
+            _ => None,
+        }
+    }
+
+    fn refuse_actions(&self) -> Result<(), ReleaseError> {
+        let on_actions = |file: &&RunnerFile| matches!(file.reached, Reached::Actions(_));
+        match self.runners.iter().find(on_actions) {
+            Some(RunnerFile { name, file, .. }) if self.on_actions == OnActions::Refused => {
+                Err(ReleaseError::OnActions { runner: name.clone(), file: file.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 fn assignments(plan: &Plan) -> impl Iterator<Item = &Assignment> {
     plan.cells.iter().filter_map(|cell| match &cell.build {
         Build::By(by) => Some(by),
@@ -433,24 +484,27 @@ pub(super) fn gather(
 ) -> Result<BTreeMap<String, Catalogue>, RootError> {
     let gathered = request.runners.iter().map(|file| {
         let kit = file.kit.as_deref();
-        let catalogue = Catalogue::gather(matrix, &request.apaches, &request.pythons, kit)?;
+        let mut catalogue = Catalogue::gather(matrix, &request.apaches, &request.pythons, kit)?;
+        if let Some(actions) = request.declared(file) {
+            catalogue.declare(actions.apaches(), actions.pythons(matrix));
+        }
         Ok((file.name.clone(), catalogue))
     });
     gathered.collect()
 }
 
-pub(super) fn runner(file: &RunnerFile, request: &WorkshopRequest) -> Runner {
-    Runner {
-        name: file.name.clone(),
-        slots: request.slots.or(file.slots).unwrap_or(0),
-        connection: match &file.reached {
-            Reached::Local => {
-                Connection::Local { store: request.state.join("cache").join("store") }
-            }
-            Reached::Ssh(ssh) => Connection::Ssh(ssh.clone()),
-            Reached::Cluster(cluster) => Connection::Cluster(cluster.clone()),
-        },
-    }
+/// The runner that a file describes; nothing where nobody can reach it from here.
+pub(super) fn runner(file: &RunnerFile, request: &WorkshopRequest) -> Option<Runner> {
+    let here = || Connection::Local { store: request.state.join("cache").join("store") };
+    let connection = match &file.reached {
+        Reached::Local => here(),
+        Reached::Ssh(ssh) => Connection::Ssh(ssh.clone()),
+        Reached::Cluster(cluster) => Connection::Cluster(cluster.clone()),
+        Reached::Actions(_) if request.on_actions == OnActions::Here => here(),
+        Reached::Actions(_) => return None,
+    };
+    let slots = request.slots.or(file.slots).unwrap_or(0);
+    Some(Runner { name: file.name.clone(), slots, connection })
 }
 
 /// Warns of files with a token that others than their owner can read.
@@ -490,6 +544,24 @@ fn limits<'a>(
             Ok((file.name.as_str(), families.collect::<Result<Vec<_>, _>>()?))
         })
         .collect()
+}
+
+/// What a runner of GitHub Actions offers, as its file declares it. Whether the machine has it, the job there
+/// will see.
+fn declared(
+    file: &RunnerFile,
+    actions: &Actions,
+    limit: Option<&[AbiFamily]>,
+    catalogue: &Catalogue,
+) -> Offer {
+    Offer {
+        runner: file.name.clone(),
+        toolset: file.toolset.clone(),
+        families: limit.unwrap_or_default().to_vec(),
+        arches: actions.arches.clone(),
+        apaches: catalogue.apaches.clone(),
+        pythons: catalogue.pythons.clone(),
+    }
 }
 
 /// What a runner offers, of the families that its labels limit it to; a toolset that its machine does not

@@ -118,6 +118,12 @@ impl Catalogue {
         Ok(all)
     }
 
+    /// Adds roots that stand ready elsewhere, behind all that can be opened here.
+    pub fn declare(&mut self, apaches: Vec<ApacheOffer>, pythons: Vec<PythonOffer>) {
+        self.apaches.extend(apaches);
+        self.pythons.extend(pythons);
+    }
+
     fn add_kit(&mut self, kit: &Utf8Path) -> Result<(), RootError> {
         let (apaches, pythons) = kit::offers(kit)?;
         for offer in apaches {
