@@ -61,7 +61,8 @@ struct Text {
     /// How it is reached: `local` is a worker on this machine, `ssh` one that OpenSSH's client starts on
     /// another, `cluster` a server of the Remote Execution API that runs already
     connection: ConnectionKind,
-    /// What it builds with: `cross` is clang, lld and mingw-w64 on Linux
+    /// What it builds with: `cross` is clang, lld and mingw-w64 on Linux, `msvc` every version of Microsoft's
+    /// tools on Windows, `msvc-14.44` that one alone. A cluster needs a whole name
     toolset: String,
     /// How many jobs it runs at once; without it one a core
     #[serde(default)]

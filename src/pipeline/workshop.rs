@@ -14,7 +14,7 @@ use crate::model::abi::AbiFamily;
 use crate::model::cell::{CellId, Verdict};
 use crate::model::event::Events;
 use crate::model::offer::Offer;
-use crate::model::toolset::Toolset;
+use crate::model::toolset::{Toolset, what_to_install};
 use crate::model::version::Version;
 use crate::plan::{Assignment, Build, Plan, PlanError};
 use crate::publish::PublishError;
@@ -214,8 +214,9 @@ impl Workshop {
             .iter()
             .filter_map(|file| {
                 let limit = limits.get(file.name.as_str()).map(Vec::as_slice);
-                offer(file, limit, &farm, catalogues.get(&file.name)?, events)
+                Some(offered(file, limit, &farm, catalogues.get(&file.name)?, events))
             })
+            .flatten()
             .collect();
         let newest = matrix
             .apaches
@@ -426,39 +427,47 @@ fn limits<'a>(
         .collect()
 }
 
-/// What a runner offers, of the families that its labels limit it to; a toolset that its machine does not
-/// have is a warning. One that was not reached was warned of already.
-fn offer(
+/// What a runner offers with each of its toolsets that its file means, of the families that its labels
+/// limit it to; that its machine has none is a warning. One that was not reached was warned of already.
+fn offered(
     file: &RunnerFile,
     limit: Option<&[AbiFamily]>,
     farm: &Farm,
     catalogue: &Catalogue,
     events: &Events,
-) -> Option<Offer> {
+) -> Vec<Offer> {
     if !farm.runners().any(|runner| runner == file.name) {
-        return None;
+        return Vec::new();
     }
-    let toolset = farm.toolsets(&file.name).iter().find(|toolset| toolset.name == file.toolset);
-    let Some(toolset) = toolset else {
+    let toolsets = farm.toolsets(&file.name).iter().filter(|it| it.is_called(&file.toolset));
+    let offers: Vec<Offer> =
+        toolsets.map(|toolset| offer(file, limit, toolset, catalogue)).collect();
+    if offers.is_empty() {
         events.warn(
             format!("runner {} does not have the toolset '{}'", file.name, file.toolset),
-            Some("runners/cross/setup installs the cross toolset".to_owned()),
+            what_to_install(&file.toolset).map(str::to_owned),
         );
-        return None;
-    };
-    Some(Offer {
+    }
+    offers
+}
+
+fn offer(
+    file: &RunnerFile,
+    limit: Option<&[AbiFamily]>,
+    toolset: &Toolset,
+    catalogue: &Catalogue,
+) -> Offer {
+    let families = toolset.families.iter().copied();
+    Offer {
         runner: file.name.clone(),
         toolset: toolset.name.clone(),
-        families: toolset
-            .families
-            .iter()
-            .copied()
+        families: families
             .filter(|family| limit.is_none_or(|limit| limit.contains(family)))
             .collect(),
         arches: toolset.arches.clone(),
         apaches: catalogue.apaches.clone(),
         pythons: catalogue.pythons.clone(),
-    })
+    }
 }
 
 /// The exports that a module will meet: of the DLLs where the root has them, of the import libraries

@@ -9,10 +9,12 @@ use tokio_util::sync::CancellationToken;
 use super::archive::{self, ArchiveError};
 use super::kit;
 use super::lock::LockFile;
+use super::nuget::{NuGetError, Package};
 use super::root::{APACHE_LIBRARIES, Root, RootError};
-use crate::matrix::{Matrix, Pin};
+use crate::matrix::{Matrix, Pin, PythonPin};
 use crate::model::arch::Arch;
 use crate::model::cell::ApacheLabel;
+use crate::model::digest::Sha256;
 use crate::model::event::Events;
 use crate::model::offer::{ApacheOffer, PythonOffer, RootKind, Serves};
 use crate::model::python::PythonTag;
@@ -49,6 +51,7 @@ enum Wanted {
 enum Provider {
     Directory(Utf8PathBuf),
     Archive(Pin),
+    NuGet(Package, Option<Sha256>),
     Kit(Utf8PathBuf),
 }
 
@@ -78,6 +81,9 @@ pub enum CatalogueError {
     /// Its archive could not be had.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// Its package could not be looked for.
+    #[error(transparent)]
+    NuGet(#[from] NuGetError),
 }
 
 impl Catalogue {
@@ -109,7 +115,13 @@ impl Catalogue {
         for python in &matrix.pythons {
             for (arch, pin) in &python.roots {
                 let name = format!("pinned/python/{}-{arch}", python.tag);
-                all.python(name, python.tag, *arch, None, Provider::Archive(pin.clone()));
+                let provider = match pin {
+                    PythonPin::Archive(pin) => Provider::Archive(pin.clone()),
+                    PythonPin::NuGet { version, sha256 } => {
+                        Provider::NuGet(Package::of(python.tag, *arch, version), *sha256)
+                    }
+                };
+                all.python(name, python.tag, *arch, None, provider);
             }
         }
         if let Some(kit) = kit {
@@ -173,8 +185,13 @@ impl Catalogue {
             Provider::Directory(folder) => (folder.clone(), "a directory".to_owned()),
             Provider::Kit(folder) => (folder.clone(), "the cross kit".to_owned()),
             Provider::Archive(pin) => {
-                let folder = archive::fetch(&pin.url, pin.sha256, cache, lock, events, stop)?;
-                (folder, pin.url.clone())
+                let wanted = archive::Wanted { url: &pin.url, name: &pin.url, pinned: pin.sha256 };
+                (archive::fetch(wanted, cache, lock, events, stop)?, pin.url.clone())
+            }
+            Provider::NuGet(package, pinned) => {
+                let (url, name) = (package.url()?, package.to_string());
+                let wanted = archive::Wanted { url: &url, name: &name, pinned: *pinned };
+                (archive::fetch(wanted, cache, lock, events, stop)?, name)
             }
         };
         let kind = place.wanted.kind();

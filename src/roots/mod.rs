@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod headers;
 pub mod kit;
 pub mod lock;
+pub mod nuget;
 pub mod python_package;
 pub mod root;
 pub mod running;
