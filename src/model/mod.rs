@@ -17,6 +17,7 @@ pub mod installation;
 pub mod installed;
 pub mod job;
 pub mod manifest;
+pub mod message;
 pub mod offer;
 pub mod python;
 pub mod smoke;

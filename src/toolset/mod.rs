@@ -4,6 +4,10 @@
 //! source of truth for the commands.
 
 pub mod cross;
+pub mod differences;
 pub mod jobs;
+pub mod makefile;
+pub mod messages;
+pub mod msvc;
 
-pub use jobs::{Inputs, jobs};
+pub use jobs::{Build, Inputs, jobs};
