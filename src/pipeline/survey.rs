@@ -170,6 +170,7 @@ fn surveyed(
             None
         }
     };
+    lacks.extend(catalogue.iter().flat_map(|it| &it.lacks).map(|text| lack(false, text)));
     for (kind, roots) in [("Apache", &apaches), ("Python", &pythons)] {
         if roots.is_empty() {
             lacks.push(lack(true, &no_roots(kind)));
@@ -190,10 +191,10 @@ fn surveyed(
 }
 
 fn no_roots(kind: &str) -> String {
+    let (small, here) = (kind.to_lowercase(), if cfg!(windows) { "installed or " } else { "" });
     format!(
-        "no {kind} to build against is at hand for it\nhint: `kit:` in its file names the folder of a \
-         cross kit, which runners/cross/setup makes here; --{}-root and the matrix name others",
-        kind.to_lowercase()
+        "no {kind} to build against is {here}at hand for it\nhint: `kit:` in its file names the folder of a \
+         cross kit, which runners/cross/setup makes here; --{small}-root and the matrix name others"
     )
 }
 

@@ -22,6 +22,7 @@ use crate::publish::directory::DirectoryError;
 use crate::publish::github::GitHubError;
 use crate::publish::release::FolderError;
 use crate::roots::catalogue::{ApacheArgument, Catalogue, CatalogueError, PythonArgument};
+use crate::roots::installed;
 use crate::roots::lock::{LockError, LockFile};
 use crate::roots::running::RunningError;
 use crate::roots::{Root, RootError, Source, SourceError};
@@ -206,6 +207,7 @@ impl Workshop {
             Ok::<_, ReleaseError>((gather(matrix, request)?, digests))
         });
         let (mut farm, (catalogues, digests)) = (farm?.keeping(&cache.join("store"))?, kept?);
+        catalogues.values().take(1).for_each(|catalogue| warn_of_no_roots(catalogue, events));
         for (runner, families) in &limits {
             farm.limit(runner, families.clone());
         }
@@ -366,9 +368,11 @@ pub(super) fn gather(
     matrix: &Matrix,
     request: &WorkshopRequest,
 ) -> Result<BTreeMap<String, Catalogue>, RootError> {
+    let installed = installed::look();
     let gathered = request.runners.iter().map(|file| {
         let kit = file.kit.as_deref();
-        let catalogue = Catalogue::gather(matrix, &request.apaches, &request.pythons, kit)?;
+        let (apaches, pythons) = (&request.apaches, &request.pythons);
+        let catalogue = Catalogue::gather(matrix, apaches, pythons, &installed, kit)?;
         Ok((file.name.clone(), catalogue))
     });
     gathered.collect()
@@ -385,6 +389,16 @@ pub(super) fn runner(file: &RunnerFile, request: &WorkshopRequest) -> Runner {
             Reached::Ssh(ssh) => Connection::Ssh(ssh.clone()),
             Reached::Cluster(cluster) => Connection::Cluster(cluster.clone()),
         },
+    }
+}
+
+/// Says what is installed and cannot be built against, where there is nothing else of its kind.
+fn warn_of_no_roots(catalogue: &Catalogue, events: &Events) {
+    if catalogue.apaches.is_empty() || catalogue.pythons.is_empty() {
+        for lack in &catalogue.lacks {
+            let (what, hint) = lack.split_once("\nhint: ").unwrap_or((lack, ""));
+            events.warn(what, (!hint.is_empty()).then(|| hint.to_owned()));
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! The roots that a runner has at hand, by name: those named on the command line, those pinned in the
-//! matrix, those of the cross kit. Nothing is fetched before it is needed.
+//! matrix, those installed on this machine, those of the cross kit. Nothing is fetched before it is needed.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::archive::{self, ArchiveError};
+use super::installed::{FOR_EVERYBODY, Installed};
 use super::kit;
 use super::lock::LockFile;
 use super::nuget::{NuGetError, Package};
@@ -28,6 +29,8 @@ pub struct Catalogue {
     pub apaches: Vec<ApacheOffer>,
     /// The Python roots, preferred first.
     pub pythons: Vec<PythonOffer>,
+    /// What is on this machine and is no root, and why, with a hint.
+    pub lacks: Vec<String>,
     places: BTreeMap<String, Place>,
 }
 
@@ -52,6 +55,8 @@ enum Provider {
     Directory(Utf8PathBuf),
     Archive(Pin),
     NuGet(Package, Option<Sha256>),
+    /// With what is to be said of it when it is used.
+    Installed(Utf8PathBuf, Option<String>),
     Kit(Utf8PathBuf),
 }
 
@@ -87,11 +92,13 @@ pub enum CatalogueError {
 }
 
 impl Catalogue {
-    /// Everything at hand for a runner: arguments before pins, pins before the kit.
+    /// Everything at hand for a runner: arguments before pins, pins before what is installed, that before
+    /// the kit.
     pub fn gather(
         matrix: &Matrix,
         apaches: &[ApacheArgument],
         pythons: &[PythonArgument],
+        installed: &Installed,
         kit: Option<&Utf8Path>,
     ) -> Result<Self, RootError> {
         let mut all = Self::default();
@@ -124,10 +131,32 @@ impl Catalogue {
                 all.python(name, python.tag, *arch, None, provider);
             }
         }
+        all.add_installed(installed);
         if let Some(kit) = kit {
             all.add_kit(kit)?;
         }
         Ok(all)
+    }
+
+    /// Of two of a kind the first is preferred, and the other has no name of its own.
+    fn add_installed(&mut self, installed: &Installed) {
+        for apache in &installed.apaches {
+            let name = format!("installed/apache/{}-{}", apache.series, apache.arch);
+            if !self.places.contains_key(&name) {
+                let serves = Serves::Series(apache.series.clone());
+                let provider = Provider::Installed(apache.folder.clone(), None);
+                self.apache(name, apache.arch, serves, Some(apache.version.clone()), provider);
+            }
+        }
+        for python in &installed.pythons {
+            let name = format!("installed/python/{}-{}", python.tag, python.arch);
+            if !self.places.contains_key(&name) {
+                let provider = Provider::Installed(python.folder.clone(), python.warning());
+                let version = Some(python.version.clone());
+                self.python(name, python.tag, python.arch, version, provider);
+            }
+        }
+        self.lacks.extend(installed.lacks.iter().cloned());
     }
 
     fn add_kit(&mut self, kit: &Utf8Path) -> Result<(), RootError> {
@@ -183,6 +212,12 @@ impl Catalogue {
         let Some(place) = self.places.get(name) else { return Ok(None) };
         let (folder, origin) = match &place.provider {
             Provider::Directory(folder) => (folder.clone(), "a directory".to_owned()),
+            Provider::Installed(folder, warning) => {
+                if let Some(warning) = warning {
+                    events.warn(warning.clone(), Some(FOR_EVERYBODY.to_owned()));
+                }
+                (folder.clone(), "installed on the machine".to_owned())
+            }
             Provider::Kit(folder) => (folder.clone(), "the cross kit".to_owned()),
             Provider::Archive(pin) => {
                 let wanted = archive::Wanted { url: &pin.url, name: &pin.url, pinned: pin.sha256 };
