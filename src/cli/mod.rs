@@ -14,6 +14,7 @@ mod index;
 mod inspect;
 mod install;
 mod listing;
+mod makefile;
 mod page;
 mod place;
 mod plan;
@@ -58,6 +59,7 @@ enum Command {
     Release(Box<release::Args>),
     Publish(publish::Args),
     Plan(plan::Args),
+    Makefile(makefile::Args),
     Runners(runners::Args),
     Inspect(inspect::Args),
     Smoke(smoke::Args),
@@ -118,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Release(args) => release::run(*args),
         Command::Publish(args) => publish::run(args),
         Command::Plan(args) => plan::run(args),
+        Command::Makefile(args) => makefile::run(args),
         Command::Runners(args) => runners::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Verify(args) => verify::run(args),
