@@ -22,6 +22,8 @@ mod inspect;
 mod install;
 mod kit;
 mod made;
+mod msvc;
+mod nmake;
 mod page;
 mod plan;
 mod program;

@@ -64,7 +64,7 @@ fn make(arguments: &[String]) -> Result<(), Fault> {
     for target in &targets {
         let ran = work.ran;
         work.build(target)?;
-        if work.ran == ran && !order.quiet_about_what_is_done(&makefile, target) {
+        if work.ran == ran && has_commands(&makefile, target) {
             println!("'{target}' is up-to-date");
         }
     }
@@ -80,8 +80,6 @@ struct Order {
     quiet: bool,
     all: bool,
     only_show: bool,
-    silent: bool,
-    keep_going: bool,
 }
 
 impl Order {
@@ -100,8 +98,6 @@ impl Order {
                 "nologo" => order.quiet = true,
                 "a" => order.all = true,
                 "n" => order.only_show = true,
-                "s" => order.silent = true,
-                "i" => order.keep_going = true,
                 "f" => {
                     let file = arguments.next();
                     let missing = || fault("U1065", "invalid option 'f'".to_owned());
@@ -111,12 +107,6 @@ impl Order {
             }
         }
         Ok(order)
-    }
-
-    /// A target without commands has nothing that could be up to date.
-    fn quiet_about_what_is_done(&self, makefile: &Makefile, target: &str) -> bool {
-        self.silent
-            || !makefile.rules.iter().any(|rule| rule.is_for(target) && !rule.commands.is_empty())
     }
 }
 
@@ -183,7 +173,7 @@ impl Work<'_> {
     fn command(&mut self, command: &str, of: &Of<'_>) -> Result<(), Fault> {
         let makefile = self.makefile;
         let mut text = command.trim();
-        let (mut shown, mut forgiving) = (!self.order.silent, self.order.keep_going);
+        let (mut shown, mut forgiving) = (true, false);
         loop {
             text = match text.strip_prefix('@') {
                 Some(rest) => {
@@ -222,6 +212,11 @@ impl Work<'_> {
         let program = line.split_whitespace().next().unwrap_or_default();
         Err(fault("U1077", format!("'{program}' : return code '{code:#x}'")))
     }
+}
+
+/// What has none has nothing that could be up to date.
+fn has_commands(makefile: &Makefile, target: &str) -> bool {
+    makefile.rules.iter().any(|rule| rule.is_for(target) && !rule.commands.is_empty())
 }
 
 fn modified(file: &str) -> Option<SystemTime> {

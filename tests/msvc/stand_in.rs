@@ -17,7 +17,9 @@ mod host;
 mod link;
 mod machine;
 mod mt;
+mod nmake;
 mod resource;
+mod vswhere;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -38,6 +40,8 @@ fn main() -> ExitCode {
             "cl" => cl::run(&machine, arguments),
             "link" => link::run(&machine, arguments),
             "mt" => mt::run(arguments),
+            "nmake" => nmake::run(&arguments),
+            "vswhere" => vswhere::run(&arguments),
             other => return lost(&format!("there is no stand-in for {other:?}")),
         },
     };

@@ -1,7 +1,7 @@
 //! modfarm.exe with Microsoft's compilers: it finds them as their installers leave them, in folders and in
 //! a real registry, and builds through `cl`, `link`, `mt` and `nmake`, which stand-ins play.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use modfarm::model::arch::Arch;
 use modfarm::sys::files;
 use serde_json::Value;
@@ -76,7 +76,8 @@ impl Machine {
         let program = repository().join("target/windows/msvc-stand-in.exe");
         assert!(program.is_file(), "{program} is not there: `make windows` makes it");
         let more = format!("drive-c = {}\n", self.drive);
-        msvc::lay_out(&program, &self.drive.join(folder), version, arch, &more);
+        let tools = msvc::lay_out(&program, &self.drive.join(folder), version, arch, &more);
+        assert!([tools.bin, tools.include, tools.lib].iter().all(|folder| folder.is_dir()));
     }
 
     fn write(&self, path: &str, text: &str) {

@@ -47,14 +47,13 @@ impl Macros {
     }
 
     /// Defines one. What it says of itself is what it said before.
-    pub(crate) fn define(&mut self, name: &str, value: &str) -> Result<(), String> {
+    pub(crate) fn define(&mut self, name: &str, value: &str) {
         if self.fixed.contains(name) {
-            return Ok(());
+            return;
         }
         let own = format!("$({name})");
         let before = self.values.get(name).cloned().unwrap_or_default();
         self.values.insert(name.to_owned(), value.replace(&own, &before));
-        Ok(())
     }
 
     pub(crate) fn undefine(&mut self, name: &str) {
@@ -102,12 +101,11 @@ impl Macros {
             Some((name, change)) => (name, Some(change)),
             None => (name, None),
         };
-        let value = match special(name, of)? {
-            Some(value) => value,
-            None => {
-                let value = self.values.get(name).map(String::as_str).unwrap_or_default();
-                self.expand_at(value, of, depth + 1)?
-            }
+        let value = if let Some(value) = special(name, of)? {
+            value
+        } else {
+            let value = self.values.get(name).map(String::as_str).unwrap_or_default();
+            self.expand_at(value, of, depth + 1)?
         };
         let Some(change) = change else { return Ok(value) };
         let (from, to) = change.split_once('=').ok_or_else(|| format!("$({name}:{change})"))?;

@@ -219,8 +219,8 @@ impl Reader {
         }
         if let Some((name, value)) = definition(text) {
             self.rule = None;
-            let defined = self.makefile.macros.define(name, value);
-            return defined.map_err(|why| place.fault("U1018", why));
+            self.makefile.macros.define(name, value);
+            return Ok(());
         }
         self.rule(text, place)
     }
