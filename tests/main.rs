@@ -23,6 +23,7 @@ mod install;
 mod kit;
 mod made;
 mod page;
+mod parts;
 mod plan;
 mod program;
 mod publish;
