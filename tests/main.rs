@@ -25,6 +25,7 @@ mod made;
 mod msvc;
 mod nmake;
 mod page;
+mod parts;
 mod plan;
 mod program;
 mod publish;

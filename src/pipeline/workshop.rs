@@ -171,7 +171,7 @@ pub enum ReleaseError {
     )]
     Excluded {
         /// The cell.
-        cell: CellId,
+        cell: Box<CellId>,
         /// Why.
         reason: String,
     },
@@ -221,7 +221,10 @@ fn cells_count(cells: usize) -> String {
 /// One a line; what is more than a person reads is counted.
 fn listed(cells: &[String]) -> String {
     const MOST: usize = 40;
-    let mut text: String = cells.iter().take(MOST).map(|cell| format!("\n  {cell}")).collect();
+    let mut text = String::new();
+    for cell in cells.iter().take(MOST) {
+        text += &format!("\n  {cell}");
+    }
     if cells.len() > MOST {
         text += &format!("\n  and {} more", cells.len() - MOST);
     }
