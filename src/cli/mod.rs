@@ -20,6 +20,7 @@ mod inspect;
 mod install;
 mod journalled;
 mod listing;
+mod makefile;
 mod making;
 mod page;
 mod place;
@@ -67,6 +68,7 @@ enum Command {
     Assemble(Box<assemble::Args>),
     Publish(publish::Args),
     Plan(plan::Args),
+    Makefile(makefile::Args),
     Runners(runners::Args),
     Inspect(inspect::Args),
     Smoke(smoke::Args),
@@ -135,6 +137,7 @@ pub fn main() -> ExitCode {
         Command::Assemble(args) => assemble::run(*args),
         Command::Publish(args) => publish::run(args),
         Command::Plan(args) => plan::run(args),
+        Command::Makefile(args) => makefile::run(args),
         Command::Runners(args) => runners::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Verify(args) => verify::run(args),

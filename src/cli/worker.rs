@@ -164,7 +164,9 @@ pub(super) fn default_store() -> Result<Utf8PathBuf, Failure> {
 }
 
 async fn serve(args: Args, store: Arc<Store>, options: Options) -> Result<(), Failure> {
-    let toolsets = worker::toolsets::detect(&store.root().join("digests.json"));
+    let look = worker::toolsets::detect(&store.root().join("digests.json"));
+    look.troubles.iter().for_each(|trouble| tracing::warn!("{trouble}"));
+    let toolsets = look.toolsets;
     let stop = options.stop.clone();
     let stopping = tokio::spawn({
         let stop = stop.clone();

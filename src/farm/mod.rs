@@ -271,12 +271,6 @@ impl Farm {
         Self { settings, seats: Vec::new(), built: Built::default(), elsewhere: HashMap::new() }
     }
 
-    /// A farm without a runner: nothing is reached, and it builds nothing.
-    #[must_use]
-    pub fn idle(settings: Settings) -> Self {
-        Self { settings, seats: Vec::new(), built: Built::default() }
-    }
-
     /// Has a runner build for these families alone, whatever its toolsets can.
     pub fn limit(&mut self, runner: &str, families: Vec<AbiFamily>) {
         if let Some(seat) = self.seats.iter_mut().find(|seat| seat.runner.name == runner) {

@@ -72,8 +72,8 @@ struct Text {
     /// another, `cluster` a server of the Remote Execution API that runs already, `github` a machine that a
     /// job of GitHub Actions gets
     connection: ConnectionKind,
-    /// What it builds with: `cross` is clang, lld and mingw-w64 on Linux, `msvc` Microsoft's compiler on
-    /// Windows
+    /// What it builds with: `cross` is clang, lld and mingw-w64 on Linux, `msvc` every version of Microsoft's
+    /// tools on Windows, `msvc-14.44` that one alone. A cluster needs a whole name
     toolset: String,
     /// How many jobs it runs at once; without it one a core
     #[serde(default)]

@@ -13,6 +13,7 @@ mod file;
 mod nearest;
 mod range;
 
+pub use check::is_trusted;
 pub use fault::{Fault, Problem};
 pub use nearest::{most_like, nearest};
 pub use range::{PythonRange, VersionRange};
@@ -160,6 +161,8 @@ pub struct Matrix {
     pub exceptions: Vec<Exception>,
     /// The compilers' labels and their families.
     pub compilers: BTreeMap<String, AbiFamily>,
+    /// The versions of Microsoft's tools that are pinned, or their beginnings, by the compilers' labels.
+    pub msvc: BTreeMap<String, String>,
     apache_index: BTreeMap<ApacheLabel, usize>,
     python_index: HashMap<PythonTag, usize>,
     decided: HashMap<(usize, usize), usize>,
@@ -227,8 +230,8 @@ pub struct Python {
     pub compiler: String,
     /// The ABI family of its compiler.
     pub abi: AbiFamily,
-    /// Archives to build against.
-    pub roots: BTreeMap<Arch, Pin>,
+    /// Archives and packages to build against.
+    pub roots: BTreeMap<Arch, PythonPin>,
     /// Its line in the file.
     pub line: usize,
 }
@@ -240,6 +243,20 @@ pub struct Pin {
     pub url: String,
     /// What it must be; without it the first download is recorded.
     pub sha256: Option<Sha256>,
+}
+
+/// A Python that is downloaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PythonPin {
+    /// Any archive.
+    Archive(Pin),
+    /// NuGet's package of this version, and what it must be, where that is known.
+    NuGet {
+        /// The version, as NuGet spells it.
+        version: String,
+        /// What it must be; without it the first download is recorded.
+        sha256: Option<Sha256>,
+    },
 }
 
 /// Which Pythons some versions of the module go with.

@@ -16,6 +16,7 @@ use super::finding::{Finding, Severity};
 use super::harmless;
 use super::job::log_end;
 use super::manifest::{BuiltRecord, CellRecord, ModuleRecord, RootRecord, ToolsetRecord};
+use super::message::Message;
 use super::offer::RootKind;
 
 /// The name of the file that makes a folder a part.
@@ -75,6 +76,8 @@ pub struct FailedCell {
     pub reason: String,
     /// What the inspection objects to.
     pub findings: Vec<Finding>,
+    /// What the compiler, the linker or the make objects to, with file and line.
+    pub messages: Vec<Message>,
     /// The last lines of what the command said, or of Apache's error log.
     pub log_end: String,
 }
@@ -102,13 +105,28 @@ impl FailedCell {
     #[must_use]
     pub fn new(id: CellId, stage: FailedStage, reason: &str, log: &str) -> Self {
         let (reason, log_end) = (harmless::plain(reason), harmless::plain(&log_end(log)));
-        Self { id, stage, reason, findings: Vec::new(), log_end }
+        Self { id, stage, reason, findings: Vec::new(), messages: Vec::new(), log_end }
     }
 
     /// The same, with what the inspection objects to.
     #[must_use]
     pub fn with(self, findings: Vec<Finding>) -> Self {
         Self { findings, ..self }
+    }
+
+    /// The same, with what the compiler says.
+    #[must_use]
+    pub fn saying(self, messages: Vec<Message>) -> Self {
+        Self { messages, ..self }
+    }
+
+    /// Why it came no further, in one line: the first error of the compiler says more than that there was
+    /// one.
+    #[must_use]
+    pub fn because(&self) -> String {
+        let reason = self.reason.lines().next().unwrap_or_default();
+        let error = self.messages.iter().find(|message| message.severity == Severity::Error);
+        error.map_or_else(|| reason.to_owned(), |error| format!("{reason}: {error}"))
     }
 }
 

@@ -19,6 +19,7 @@ use crate::package::describe::{self, Facts, Made, Proven};
 use crate::plan::{Build, Plan};
 use crate::roots::Source;
 use crate::roots::running::Installations;
+use crate::toolset::messages::messages;
 use crate::toolset::{self, Inputs};
 
 /// What somebody wants built, and how.
@@ -148,7 +149,9 @@ impl Task<'_> {
         let trying = smoking::smoke(self.request, plan, version, proven, known, events, cancel);
         let seen = match trying.await {
             Err(_) if cancel.is_cancelled() && !self.whole => {
-                proven.keys().for_each(|cell| failures.interrupted(cell));
+                for cell in proven.keys() {
+                    failures.interrupted(cell);
+                }
                 return Ok(BTreeMap::new());
             }
             seen => seen?,
@@ -211,8 +214,10 @@ impl Failures {
             _ if cancelled => (FailedStage::Interrupted, INTERRUPTED, ""),
             _ => (FailedStage::Interrupted, "it was ended because another job had failed", ""),
         };
+        let messages = messages(log);
         for cell in &job.cells {
-            self.add(FailedCell::new(cell.clone(), stage, reason, log));
+            let failed = FailedCell::new(cell.clone(), stage, reason, log);
+            self.add(failed.saying(messages.clone()));
         }
     }
 

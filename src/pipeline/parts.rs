@@ -112,7 +112,7 @@ pub enum PartError {
         /// The part.
         part: Utf8PathBuf,
         /// The cell.
-        cell: CellId,
+        cell: Box<CellId>,
         /// What the plan says.
         reason: String,
     },
@@ -125,7 +125,7 @@ pub enum PartError {
         /// The file.
         path: Utf8PathBuf,
         /// The cell.
-        cell: CellId,
+        cell: Box<CellId>,
         /// What is wrong.
         reason: String,
     },
@@ -135,7 +135,7 @@ pub enum PartError {
     )]
     Disagree {
         /// The cell.
-        cell: CellId,
+        cell: Box<CellId>,
         /// The action.
         action: Sha256,
         /// A part.
@@ -236,7 +236,7 @@ fn built_by_nobody(
             Build::By(_) => {}
             Build::Never => {
                 let reason = cell.verdict.reason().unwrap_or_default().to_owned();
-                return Err(ReleaseError::Excluded { cell: cell.id.clone(), reason });
+                return Err(ReleaseError::Excluded { cell: Box::new(cell.id.clone()), reason });
             }
             Build::Nobody { reason } => {
                 let failed = FailedCell::new(cell.id.clone(), FailedStage::Plan, reason, "");
@@ -316,7 +316,7 @@ fn cell_failed(failed: &FailedCell) -> Event {
     Event::CellFailed {
         cell: failed.id.to_string(),
         stage: failed.stage,
-        reason: failed.reason.clone(),
+        reason: failed.because(),
         log: failed.log_end.clone(),
     }
 }
@@ -324,7 +324,7 @@ fn cell_failed(failed: &FailedCell) -> Event {
 /// Cells with how far they came and why no further.
 fn reasons(failed: &[FailedCell]) -> Vec<String> {
     let reason = |failed: &FailedCell| {
-        let reason = failed.reason.lines().next().unwrap_or_default();
+        let reason = failed.because();
         match failed.stage {
             FailedStage::Interrupted | FailedStage::Missing => format!("{}: {reason}", failed.id),
             stage => format!("{}: {}: {reason}", failed.id, stage.as_str()),

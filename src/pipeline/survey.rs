@@ -12,6 +12,7 @@ use crate::matrix::Matrix;
 use crate::model::abi::AbiFamily;
 use crate::model::arch::Arch;
 use crate::model::digest::Sha256;
+use crate::model::toolset::{compiler_to_install, is_of, what_to_install};
 use crate::roots::RootError;
 use crate::roots::catalogue::Catalogue;
 
@@ -66,7 +67,7 @@ pub struct Answered {
 /// A toolset of a runner.
 #[derive(Debug, Serialize)]
 pub struct ToolsetThere {
-    /// `cross` or `msvc`.
+    /// `cross`, `msvc-14.44`.
     pub name: String,
     /// Its parts and their versions.
     pub version: String,
@@ -176,6 +177,7 @@ fn surveyed(
             None
         }
     };
+    lacks.extend(catalogue.iter().flat_map(|it| &it.lacks).map(|text| lack(false, text)));
     for (kind, roots) in [("Apache", &apaches), ("Python", &pythons)] {
         if roots.is_empty() {
             lacks.push(lack(true, &no_roots(kind)));
@@ -207,10 +209,10 @@ fn place_of(file: &RunnerFile, request: &WorkshopRequest) -> String {
 }
 
 fn no_roots(kind: &str) -> String {
+    let (small, here) = (kind.to_lowercase(), if cfg!(windows) { "installed or " } else { "" });
     format!(
-        "no {kind} to build against is at hand for it\nhint: `kit:` in its file names the folder of a \
-         cross kit, which runners/cross/setup makes here; --{}-root and the matrix name others",
-        kind.to_lowercase()
+        "no {kind} to build against is {here}at hand for it\nhint: `kit:` in its file names the folder of a \
+         cross kit, which runners/cross/setup makes here; --{small}-root and the matrix name others"
     )
 }
 
@@ -230,25 +232,31 @@ fn answered(answer: Answer) -> Answered {
 }
 
 fn toolset_lacks(file: &RunnerFile, matrix: &Matrix, answer: &Answer) -> Vec<Lack> {
-    let wanted = answer.toolsets.iter().find(|toolset| toolset.name == file.toolset);
-    let Some(toolset) = wanted else {
+    let meant = || answer.toolsets.iter().filter(|toolset| toolset.is_called(&file.toolset));
+    if meant().next().is_none() {
         let names: Vec<&str> =
             answer.toolsets.iter().map(|toolset| toolset.name.as_str()).collect();
         let has = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
         let hint = match file.toolset.as_str() {
             "cross" => {
-                "\nhint: `runners/cross/setup` on that machine installs clang, lld and mingw-w64"
+                Some("`runners/cross/setup` on that machine installs clang, lld and mingw-w64")
             }
-            _ => "",
+            other => what_to_install(other),
         };
-        let name = &file.toolset;
-        return vec![lack(true, &format!("the toolset '{name}' is not there, but {has}{hint}"))];
-    };
-    label_lacks(file, matrix, Some(&toolset.families))
+        let what = format!("the toolset '{}' is not there, but {has}", file.toolset);
+        return vec![Lack { what, hint: hint.map(str::to_owned), fatal: true }];
+    }
+    let families: BTreeSet<AbiFamily> =
+        meant().flat_map(|toolset| toolset.families.iter().copied()).collect();
+    label_lacks(file, matrix, Some(&families))
 }
 
 /// What is wrong with a runner's labels; what its toolset can is not known of every one.
-fn label_lacks(file: &RunnerFile, matrix: &Matrix, families: Option<&[AbiFamily]>) -> Vec<Lack> {
+fn label_lacks(
+    file: &RunnerFile,
+    matrix: &Matrix,
+    families: Option<&BTreeSet<AbiFamily>>,
+) -> Vec<Lack> {
     let unknown = file.labels.iter().filter_map(|label| {
         let family = matrix.compilers.get(label).copied().or_else(|| label.parse().ok());
         match family {
@@ -258,7 +266,10 @@ fn label_lacks(file: &RunnerFile, matrix: &Matrix, families: Option<&[AbiFamily]
                 matrix.compilers.keys().cloned().collect::<Vec<_>>().join(", ")
             )),
             Some(family) if families.is_some_and(|families| !families.contains(&family)) => {
-                Some(format!("its toolset cannot build for its label '{label}'"))
+                let is_msvc = file.toolset.starts_with("msvc");
+                let hint = is_msvc.then(|| format!("\nhint: {}", compiler_to_install(family)));
+                let hint = hint.unwrap_or_default();
+                Some(format!("its toolset cannot build for its label '{label}'{hint}"))
             }
             Some(_) => None,
         }
@@ -291,31 +302,37 @@ fn oddities(file: &RunnerFile, answer: &Answer) -> Vec<Lack> {
 
 /// Runners whose compilers differ share no jobs: what one builds is not what the other does.
 fn compare(runners: &mut [Surveyed]) {
-    let digest = |runner: &Surveyed| {
-        let answer = runner.answer.as_ref()?;
-        let there = answer.toolsets.iter().find(|toolset| toolset.name == runner.toolset)?;
-        Some((there.name.clone(), there.digest))
-    };
-    let all: BTreeSet<(String, Sha256)> = runners.iter().filter_map(digest).collect();
-    let known: Vec<(String, Option<(String, Sha256)>)> =
-        runners.iter().map(|runner| (runner.runner.clone(), digest(runner))).collect();
+    let known: Vec<(String, BTreeMap<String, Sha256>)> =
+        runners.iter().map(|runner| (runner.runner.clone(), meant(runner))).collect();
     for runner in runners {
-        let Some((name, own)) = digest(runner) else { continue };
-        if !all.iter().any(|(other, digest)| *other == name && *digest != own) {
-            continue;
+        for (name, own) in meant(runner) {
+            let differs = |theirs: &BTreeMap<String, Sha256>| {
+                theirs.get(&name).is_some_and(|digest| *digest != own)
+            };
+            let others = known.iter().filter(|(_, theirs)| differs(theirs));
+            let others: Vec<&str> = others.map(|(other, _)| other.as_str()).collect();
+            if others.is_empty() {
+                continue;
+            }
+            let of = match name.as_str() {
+                "cross" => "clang, lld and mingw-w64",
+                _ => "the compiler and of the Windows SDK",
+            };
+            let what = format!(
+                "its '{name}' differs from that of {}: they share no jobs\nhint: the same versions of \
+                 {of} on all make them one pool",
+                others.join(", ")
+            );
+            runner.lacks.push(lack(false, &what));
         }
-        let differs = |key: &Option<(String, Sha256)>| {
-            key.as_ref().is_some_and(|(other, digest)| *other == name && *digest != own)
-        };
-        let others: Vec<&str> =
-            known.iter().filter(|(_, key)| differs(key)).map(|(other, _)| other.as_str()).collect();
-        let what = format!(
-            "its '{name}' differs from that of {}: they share no jobs\nhint: the same versions of clang, \
-             lld and mingw-w64 on all make them one pool",
-            others.join(", ")
-        );
-        runner.lacks.push(lack(false, &what));
     }
+}
+
+/// The toolsets of a runner that its file means, and what each is known by.
+fn meant(runner: &Surveyed) -> BTreeMap<String, Sha256> {
+    let there = runner.answer.iter().flat_map(|answer| &answer.toolsets);
+    let meant = there.filter(|toolset| is_of(&toolset.name, &runner.toolset));
+    meant.map(|toolset| (toolset.name.clone(), toolset.digest)).collect()
 }
 
 fn lack(fatal: bool, text: &str) -> Lack {

@@ -15,13 +15,14 @@ use crate::model::abi::AbiFamily;
 use crate::model::cell::{CellId, Verdict};
 use crate::model::event::Events;
 use crate::model::offer::Offer;
-use crate::model::toolset::Toolset;
+use crate::model::toolset::{Toolset, what_to_install};
 use crate::model::version::Version;
 use crate::plan::{Assignment, Build, Explanation, Plan, PlanError};
 use crate::publish::PublishError;
 use crate::publish::github::GitHubError;
 use crate::publish::release::FolderError;
 use crate::roots::catalogue::{ApacheArgument, Catalogue, CatalogueError, PythonArgument};
+use crate::roots::installed::{self, Installed};
 use crate::roots::lock::{LockError, LockFile};
 use crate::roots::running::RunningError;
 use crate::roots::{Root, RootError, Source, SourceError};
@@ -170,7 +171,7 @@ pub enum ReleaseError {
     )]
     Excluded {
         /// The cell.
-        cell: CellId,
+        cell: Box<CellId>,
         /// Why.
         reason: String,
     },
@@ -220,7 +221,10 @@ fn cells_count(cells: usize) -> String {
 /// One a line; what is more than a person reads is counted.
 fn listed(cells: &[String]) -> String {
     const MOST: usize = 40;
-    let mut text: String = cells.iter().take(MOST).map(|cell| format!("\n  {cell}")).collect();
+    let mut text = String::new();
+    for cell in cells.iter().take(MOST) {
+        text += &format!("\n  {cell}");
+    }
     if cells.len() > MOST {
         text += &format!("\n  and {} more", cells.len() - MOST);
     }
@@ -295,6 +299,7 @@ impl Workshop {
             Ok::<_, ReleaseError>((gather(matrix, request)?, digests))
         });
         let (mut farm, (catalogues, digests)) = (farm?.keeping(&cache.join("store"))?, kept?);
+        catalogues.values().take(1).for_each(|catalogue| warn_of_no_roots(catalogue, events));
         for (runner, families) in &limits {
             farm.limit(runner, families.clone());
         }
@@ -303,11 +308,13 @@ impl Workshop {
             .iter()
             .filter_map(|file| {
                 let limit = limits.get(file.name.as_str()).map(Vec::as_slice);
-                if let Some(actions) = request.declared(file) {
-                    return Some(declared(file, actions, limit, catalogues.get(&file.name)?));
-                }
-                offer(file, limit, &farm, catalogues.get(&file.name)?, events)
+                let catalogue = catalogues.get(&file.name)?;
+                Some(match request.declared(file) {
+                    Some(actions) => vec![declared(file, actions, limit, catalogue)],
+                    None => offered(file, limit, &farm, catalogue, events),
+                })
             })
+            .flatten()
             .collect();
         let newest = matrix
             .apaches
@@ -482,12 +489,18 @@ pub(super) fn gather(
     matrix: &Matrix,
     request: &WorkshopRequest,
 ) -> Result<BTreeMap<String, Catalogue>, RootError> {
+    let installed = installed::look();
     let gathered = request.runners.iter().map(|file| {
         let kit = file.kit.as_deref();
-        let mut catalogue = Catalogue::gather(matrix, &request.apaches, &request.pythons, kit)?;
-        if let Some(actions) = request.declared(file) {
-            catalogue.declare(actions.apaches(), actions.pythons(matrix));
-        }
+        let (apaches, pythons) = (&request.apaches, &request.pythons);
+        // What is installed here is nothing to a machine of GitHub's.
+        let Some(actions) = request.declared(file) else {
+            let catalogue = Catalogue::gather(matrix, apaches, pythons, &installed, kit)?;
+            return Ok((file.name.clone(), catalogue));
+        };
+        let mut catalogue =
+            Catalogue::gather(matrix, apaches, pythons, &Installed::default(), kit)?;
+        catalogue.declare(actions.apaches(), actions.pythons(matrix));
         Ok((file.name.clone(), catalogue))
     });
     gathered.collect()
@@ -505,6 +518,16 @@ pub(super) fn runner(file: &RunnerFile, request: &WorkshopRequest) -> Option<Run
     };
     let slots = request.slots.or(file.slots).unwrap_or(0);
     Some(Runner { name: file.name.clone(), slots, connection })
+}
+
+/// Says what is installed and cannot be built against, where there is nothing else of its kind.
+fn warn_of_no_roots(catalogue: &Catalogue, events: &Events) {
+    if catalogue.apaches.is_empty() || catalogue.pythons.is_empty() {
+        for lack in &catalogue.lacks {
+            let (what, hint) = lack.split_once("\nhint: ").unwrap_or((lack, ""));
+            events.warn(what, (!hint.is_empty()).then(|| hint.to_owned()));
+        }
+    }
 }
 
 /// Warns of files with a token that others than their owner can read.
@@ -564,39 +587,47 @@ fn declared(
     }
 }
 
-/// What a runner offers, of the families that its labels limit it to; a toolset that its machine does not
-/// have is a warning. One that was not reached was warned of already.
-fn offer(
+/// What a runner offers with each of its toolsets that its file means, of the families that its labels
+/// limit it to; that its machine has none is a warning. One that was not reached was warned of already.
+fn offered(
     file: &RunnerFile,
     limit: Option<&[AbiFamily]>,
     farm: &Farm,
     catalogue: &Catalogue,
     events: &Events,
-) -> Option<Offer> {
+) -> Vec<Offer> {
     if !farm.runners().any(|runner| runner == file.name) {
-        return None;
+        return Vec::new();
     }
-    let toolset = farm.toolsets(&file.name).iter().find(|toolset| toolset.name == file.toolset);
-    let Some(toolset) = toolset else {
+    let toolsets = farm.toolsets(&file.name).iter().filter(|it| it.is_called(&file.toolset));
+    let offers: Vec<Offer> =
+        toolsets.map(|toolset| offer(file, limit, toolset, catalogue)).collect();
+    if offers.is_empty() {
         events.warn(
             format!("runner {} does not have the toolset '{}'", file.name, file.toolset),
-            Some("runners/cross/setup installs the cross toolset".to_owned()),
+            what_to_install(&file.toolset).map(str::to_owned),
         );
-        return None;
-    };
-    Some(Offer {
+    }
+    offers
+}
+
+fn offer(
+    file: &RunnerFile,
+    limit: Option<&[AbiFamily]>,
+    toolset: &Toolset,
+    catalogue: &Catalogue,
+) -> Offer {
+    let families = toolset.families.iter().copied();
+    Offer {
         runner: file.name.clone(),
         toolset: toolset.name.clone(),
-        families: toolset
-            .families
-            .iter()
-            .copied()
+        families: families
             .filter(|family| limit.is_none_or(|limit| limit.contains(family)))
             .collect(),
         arches: toolset.arches.clone(),
         apaches: catalogue.apaches.clone(),
         pythons: catalogue.pythons.clone(),
-    })
+    }
 }
 
 /// The exports that a module will meet: of the DLLs where the root has them, of the import libraries

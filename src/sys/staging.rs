@@ -9,7 +9,7 @@ use super::files::{self, FileError, Lock};
 #[derive(Debug)]
 pub struct Staging {
     folder: Utf8PathBuf,
-    staging: Utf8PathBuf,
+    beside: Utf8PathBuf,
     _lock: Lock,
 }
 
@@ -53,11 +53,11 @@ impl Staging {
         if foreign {
             return Err(StagingError::Foreign { path: folder.to_owned(), what });
         }
-        let staging = beside("staging");
+        let beside = beside("staging");
         // The lock is ours: what stands there is of a run that was killed.
-        files::remove_dir_all(&staging)?;
-        files::create_dir_all(&staging)?;
-        Ok(Self { folder: folder.to_owned(), staging, _lock: lock })
+        files::remove_dir_all(&beside)?;
+        files::create_dir_all(&beside)?;
+        Ok(Self { folder: folder.to_owned(), beside, _lock: lock })
     }
 
     /// The place, where an earlier folder stands, if any.
@@ -69,16 +69,16 @@ impl Staging {
     /// The empty folder to write into.
     #[must_use]
     pub fn staging(&self) -> &Utf8Path {
-        &self.staging
+        &self.beside
     }
 
     /// Gives what was written its place. The earlier folder, if any, is gone afterwards.
     pub fn complete(&mut self) -> Result<(), FileError> {
         if files::exists(&self.folder) {
             // The earlier folder is the staging folder then, and goes with it.
-            files::exchange(&self.staging, &self.folder)?;
+            files::exchange(&self.beside, &self.folder)?;
         } else {
-            files::rename(&self.staging, &self.folder)?;
+            files::rename(&self.beside, &self.folder)?;
         }
         files::sync_dir(files::parent(&self.folder))
     }
@@ -86,7 +86,7 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        if let Err(error) = files::remove_dir_all(&self.staging) {
+        if let Err(error) = files::remove_dir_all(&self.beside) {
             tracing::warn!(%error, "the staging folder stays");
         }
     }

@@ -3,6 +3,7 @@
 //! The makefile that an administrator builds with by hand is the one the farm runs: there is one
 //! source of truth for the commands.
 
+pub mod bulk;
 pub mod cross;
 pub mod differences;
 pub mod jobs;

@@ -194,12 +194,12 @@ fn same_cell(found: Found<'_>, planned: Option<&PlannedCell>) -> Result<(), Part
         }
         None => "the plan does not".to_owned(),
     };
-    let (part, cell) = (found.part.folder.clone(), found.cell.id.clone());
+    let (part, cell) = (found.part.folder.clone(), Box::new(found.cell.id.clone()));
     Err(PartError::Cell { part, cell, reason })
 }
 
 fn disagree(one: Found<'_>, other: Found<'_>) -> PartError {
-    let (cell, action) = (one.cell.id.clone(), one.built.action);
+    let (cell, action) = (Box::new(one.cell.id.clone()), one.built.action);
     let (one, other) = (one.part.folder.clone(), other.part.folder.clone());
     PartError::Disagree { cell, action, one, other }
 }

@@ -80,7 +80,7 @@ impl StoredPart {
         let place = cell.id.module_path(&self.part.module.name);
         let path = self.folder.join(part::MODULES).join(place);
         let wrong = |reason: String| {
-            Err(PartError::File { path: path.clone(), cell: cell.id.clone(), reason })
+            Err(PartError::File { path: path.clone(), cell: Box::new(cell.id.clone()), reason })
         };
         match look(&path, self.folder.join(part::MODULES).as_path()) {
             Ok(true) => {}
