@@ -39,7 +39,7 @@ impl Artifacts {
         files::remove_dir_all(&to).expect("nothing of before");
         files::create_dir_all(&to).expect("a folder");
         if files::is_dir(from) {
-            let script = "tar -C \"$1\" --exclude='.[!.]*' -c . | tar -C \"$2\" -x";
+            let script = "tar -C \"$1\" --exclude='.[!./]*' -c . | tar -C \"$2\" -x";
             shell(script, &[from.as_str(), to.as_str()]);
         } else {
             files::copy(from, &to.join(from.file_name().expect("a name"))).expect("a copy");

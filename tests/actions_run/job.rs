@@ -58,8 +58,8 @@ impl<'r, 'g> Job<'r, 'g> {
         job: &Value,
         mut contexts: Map<String, Value>,
     ) -> Self {
-        let folder = format!("{}-{}", run.attempt, name.replace(['/', ' '], "_"));
-        let folder = run.folder.join("machines").join(folder);
+        let plain = name.replace(|found: char| !found.is_ascii_alphanumeric(), "-");
+        let folder = run.folder.join(format!("machines/{}-{plain}", run.attempt));
         let machine = Machine::within(&folder, &run.folder.join("programs"));
         let permissions = flow.permissions(job);
         contexts.insert(

@@ -130,6 +130,12 @@ impl<'g> Run<'g> {
         self.ended.iter().map(|(name, ended)| (name.as_str(), ended.outcome)).collect()
     }
 
+    /// What the jobs said that failed.
+    pub(crate) fn failures(&self) -> String {
+        let failed = self.ended.iter().filter(|(_, end)| end.outcome == Outcome::Failure);
+        failed.map(|(name, end)| format!("---- {name}\n{}", end.log)).collect()
+    }
+
     /// The contexts that every expression of a workflow may use.
     pub(crate) fn contexts(&self, flow: &Flow) -> Map<String, Value> {
         let mut github = self.event.context(&self.home, self.github);
