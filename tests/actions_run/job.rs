@@ -92,7 +92,7 @@ impl<'r, 'g> Job<'r, 'g> {
             self.fill(&environment);
         }
         let outputs = self.text.get("outputs").cloned().unwrap_or_else(|| json!({}));
-        let outputs = self.fill(&outputs);
+        let outputs = texts(&self.fill(&outputs));
         let outcome = if self.failed { Outcome::Failure } else { Outcome::Success };
         let attempt = self.run.attempt;
         Ended { outcome, outputs, log: self.log, summary: self.summary, attempt }
@@ -233,6 +233,12 @@ pub(crate) fn text(with: &Value, name: &str) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
+}
+
+/// Outputs as other jobs get them: whatever they are, as texts.
+pub(crate) fn texts(outputs: &Value) -> Value {
+    let names = outputs.as_object().expect("outputs").keys();
+    names.map(|name| (name.clone(), json!(text(outputs, name)))).collect::<Map<_, _>>().into()
 }
 
 /// An empty file in the folder of temporary ones.

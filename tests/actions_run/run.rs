@@ -10,7 +10,7 @@ use super::artifacts::Artifacts;
 use super::event::{self, Event, Repository};
 use super::expression::{Expressions, Status};
 use super::flow::{Flow, JOB, ancestors, known, load, needs};
-use super::job::Job;
+use super::job::{Job, texts};
 use crate::github::StandIn;
 
 /// How a job ended.
@@ -256,7 +256,7 @@ impl<'g> Run<'g> {
             .map(|(name, output)| (name.clone(), output["value"].clone()))
             .collect();
         let mut end = together(&jobs.into_values().collect::<Vec<_>>());
-        end.outputs = self.expressions.fill(&values.into(), &contexts.into(), Status::WELL);
+        end.outputs = texts(&self.expressions.fill(&values.into(), &contexts.into(), Status::WELL));
         self.keep(format!("{}{name}", flow.prefix), end)
     }
 
