@@ -6,6 +6,7 @@
     reason = "tests make their own files and may panic"
 )]
 
+mod actions;
 mod actions_run;
 mod bad_input;
 mod cache;

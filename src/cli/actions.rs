@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::model::cell::Verdict;
 use crate::model::finding::Severity;
+use crate::model::manifest::Manifest;
 use crate::model::place::Place;
 use crate::plan::{Build, Plan};
 use crate::report::actions::{self, Annotation};
-use crate::report::terminal;
+use crate::report::{Record, terminal};
 use crate::sys::files::{self, FileError};
 
 /// Gives the step these outputs; those without a value are left out.
@@ -26,6 +27,43 @@ pub(super) fn outputs(values: &[(&str, &str)]) {
     if let Err(error) = written {
         terminal::warning(&format!("a later step will miss what this one gives: {error}"));
     }
+}
+
+/// What a step that made or published a release, or a part of one, gives.
+pub(super) fn made(folder: Option<&Utf8Path>, record: &Record) {
+    if !actions::here() {
+        return;
+    }
+    let names = folder.map_or_else(Vec::new, |folder| files::names(folder).unwrap_or_default());
+    let file = |end: &str| {
+        let name = names.iter().find(|name| name.ends_with(end));
+        name.zip(folder).map(|(name, folder)| folder.join(name))
+    };
+    let manifest = file(".manifest.json");
+    let version = manifest.as_deref().and_then(version).unwrap_or_default();
+    let slashes = |path: Option<Utf8PathBuf>| {
+        path.map(|path| path.as_str().replace('\\', "/")).unwrap_or_default()
+    };
+    let page = record.page().unwrap_or_default();
+    let tag = page.rsplit_once("/releases/tag/").map_or("", |(_, tag)| tag);
+    let part = record.part().map(Utf8PathBuf::from);
+    outputs(&[
+        ("version", &version),
+        ("folder", &slashes(folder.map(Utf8Path::to_owned).or(part))),
+        ("manifest", &slashes(manifest)),
+        ("checksums", &slashes(file(".SHA256SUMS"))),
+        ("tag", tag),
+        ("published-url", page),
+    ]);
+}
+
+/// The version of a release, as its manifest says it.
+fn version(manifest: &Utf8Path) -> Option<String> {
+    /// More than a manifest of the largest release.
+    const LARGEST: u64 = 64 << 20;
+    let bytes = files::read_limited(manifest, LARGEST).ok()?;
+    let manifest: Manifest = serde_json::from_slice(&bytes).ok()?;
+    Some(manifest.module.version.to_string())
 }
 
 /// Shows on the lines of the matrix what is not built, or not supported, and why.

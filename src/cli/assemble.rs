@@ -43,5 +43,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let request = AssembleRequest { wanted, workshop, parts, to };
     let workshop = &request.workshop;
     let run = Run { matrix: selection.matrix(), workshop, format, well: Ending::Released };
-    run.of(async |events, cancel| pipeline::assemble(&request, events, cancel).await).map(drop)
+    run.of(async |events, cancel| {
+        pipeline::assemble(&request, events, cancel).await.map(|released| released.folder)
+    })
 }

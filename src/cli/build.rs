@@ -52,5 +52,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let request = PartRequest { build, cells, to, reuse };
     let workshop = &request.build.workshop;
     let run = Run { matrix: selection.matrix(), workshop, format, well: Ending::Built };
-    run.of(async |events, cancel| pipeline::build_part(&request, events, cancel).await).map(drop)
+    run.of(async |events, cancel| {
+        pipeline::build_part(&request, events, cancel).await.map(|part| part.folder)
+    })
 }

@@ -1,10 +1,10 @@
 //! A run with a journal that is shown while it goes and reported on at its end, for `build` and `assemble`.
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::show::{Format, Show, Shown};
-use super::{Failure, blame, release, report, site};
+use super::{Failure, actions, blame, release, report, site};
 use crate::farm::journal::{Ending, Journal};
 use crate::model::event::Events;
 use crate::pipeline::{ReleaseError, WorkshopRequest};
@@ -24,11 +24,11 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Does the work of the run.
-    pub(super) fn of<T>(
+    /// Does the work of the run, which makes a folder.
+    pub(super) fn of(
         self,
-        work: impl AsyncFnOnce(&Events, &CancellationToken) -> Result<T, ReleaseError>,
-    ) -> Result<T, Failure> {
+        work: impl AsyncFnOnce(&Events, &CancellationToken) -> Result<Utf8PathBuf, ReleaseError>,
+    ) -> Result<(), Failure> {
         let folder = &self.workshop.run;
         site::forget_old_runs(&self.workshop.state).map_err(Failure::environment)?;
         let call = release::call(self.matrix)?;
@@ -42,6 +42,7 @@ impl Run<'_> {
         let Shown { record, journal } = show.end();
         let result = result.map_err(blame::failure);
         report::conclude(&record, result.as_ref().map(|_| ()), folder, self.format);
+        actions::made(result.as_ref().ok().map(Utf8PathBuf::as_path), &record);
         let ending = match &result {
             Ok(_) => self.well,
             Err(failure) if failure.code == Failure::INTERRUPTED => Ending::Interrupted,
@@ -50,6 +51,6 @@ impl Run<'_> {
         if let Some(Err(error)) = journal.map(|journal| journal.end(ending)) {
             terminal::warning(&error.to_string());
         }
-        result
+        result.map(drop)
     }
 }

@@ -74,7 +74,10 @@ pub(super) fn run(mut args: Args) -> Result<(), Failure> {
         let place = error.place();
         Failure::bad_input(error).at(place)
     })?;
-    actions::verdicts(&matrix.file, &plan);
+    // What is for programs and for a page is there besides one that shows them.
+    if matches!(args.format, Format::Table | Format::Github) {
+        actions::verdicts(&matrix.file, &plan);
+    }
     terminal::output(&match args.format {
         Format::Table => formats::table(&plan),
         Format::Json => formats::json(&plan),

@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::place::{GitHubArgs, Place, means_nothing};
 use super::show::{Format, Show};
-use super::{Failure, blame};
+use super::{Failure, actions, blame};
 use crate::model::event::{Events, Stage};
 use crate::publish::directory::Directory;
 use crate::publish::github::{GitHub, Settings};
@@ -97,15 +97,15 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
             () = cancel.cancelled() => None,
         }
     })?;
-    show.end();
+    let record = show.end().record;
     let hint = "interrupted\nhint: run the same command again; it goes on from here";
-    match ended.ok_or_else(|| Failure::interrupted(hint))?.map_err(blame::publishing)? {
-        Some((text, well)) => {
-            terminal::output(&text);
-            if well { Ok(()) } else { Err(Failure::not_passed("")) }
-        }
-        None => Ok(()),
-    }
+    let ended = ended.ok_or_else(|| Failure::interrupted(hint))?.map_err(blame::publishing)?;
+    let Some((text, well)) = ended else {
+        actions::made(Some(release.folder()), &record);
+        return Ok(());
+    };
+    terminal::output(&text);
+    if well { Ok(()) } else { Err(Failure::not_passed("")) }
 }
 
 /// The release, every file of it verified; the digests that were taken are remembered.

@@ -4,6 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
+use super::actions;
 use super::blame;
 use super::making::Making;
 use super::place::{GitHubArgs, Place};
@@ -14,7 +15,7 @@ use super::show::{Format, Show, Shown};
 use super::site::{self, Site};
 use crate::farm::journal::{Call, Ending, Entry, Journal};
 use crate::model::event::Event;
-use crate::pipeline::{self, Request};
+use crate::pipeline::{self, Rehearsal, Released, Request};
 use crate::report::terminal;
 use crate::sys::files;
 
@@ -93,9 +94,9 @@ fn make(args: Args, taken: Option<Taken>) -> Result<(), Failure> {
         super::cancel_on_signal(&cancel);
         let events = show.events();
         if dry_run {
-            return pipeline::rehearse(&request, events, &cancel).await.map(Some);
+            return pipeline::rehearse(&request, events, &cancel).await.map(Done::Rehearsed);
         }
-        pipeline::release(&request, events, &cancel).await.map(|_| None)
+        pipeline::release(&request, events, &cancel).await.map(Done::Released)
     })?;
     let Shown { record, journal } = show.end();
     let result = result.map_err(blame::failure);
@@ -106,13 +107,22 @@ fn make(args: Args, taken: Option<Taken>) -> Result<(), Failure> {
         terminal::warning(&error.to_string());
     }
     match result {
-        Ok(None) => Ok(()),
-        Ok(Some(rehearsal)) => {
+        Ok(Done::Released(released)) => {
+            actions::made(Some(&released.folder), &record);
+            Ok(())
+        }
+        Ok(Done::Rehearsed(rehearsal)) => {
             terminal::output(&rehearsal.text());
             Ok(())
         }
         Err(failure) => Err(failure),
     }
+}
+
+/// What was done in the end.
+enum Done {
+    Released(Released),
+    Rehearsed(Rehearsal),
 }
 
 /// What somebody wants released, as the arguments say it.

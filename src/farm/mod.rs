@@ -37,9 +37,12 @@ use self::reach::Link;
 use crate::model::abi::AbiFamily;
 use crate::model::digest::Digest;
 use crate::model::event::{Event, Events, JobOutcome};
+use crate::model::finding::Severity;
 use crate::model::job::Job;
+use crate::model::message::Message;
 use crate::model::toolset::Toolset;
 use crate::sys::files::FileError;
+use crate::toolset::messages::messages;
 use crate::worker::StoreError;
 
 /// A place that can build.
@@ -431,6 +434,16 @@ fn warn(events: &Events, message: &str) {
         None => (message, None),
     };
     events.warn(message, hint);
+}
+
+/// What the tools of a job that failed object to, where they say so.
+fn objected(job: &Job, outcome: &Outcome) -> Option<Event> {
+    /// More errors than these follow from the first.
+    const MOST: usize = 20;
+    let Outcome::Failed { log, .. } = outcome else { return None };
+    let errors = messages(log).into_iter().filter(|message| message.severity == Severity::Error);
+    let messages: Vec<Message> = errors.take(MOST).collect();
+    (!messages.is_empty()).then(|| Event::Objected { job: job.name(), messages })
 }
 
 fn finished(job: &Job, outcome: &Outcome, runner: Option<&str>) -> Event {

@@ -300,8 +300,9 @@ impl RunnerFile {
         let bad = |reason: String| RunnerFileError::Bad { path: path.to_owned(), reason };
         let bytes = files::read_limited(path, LARGEST)?;
         let written = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
-        let mut text: Text =
-            serde_yaml::from_str(&written).map_err(|error| bad(error.to_string()))?;
+        let options = serde_yaml::options! { with_snippet: false };
+        let mut text: Text = serde_yaml::from_str_with_options(&written, options)
+            .map_err(|error| bad(on_one_line(&error.to_string())))?;
         Ok(Self {
             reached: text
                 .reached()
@@ -358,6 +359,12 @@ impl RunnerFile {
             _ => Err(RunnerFileError::Several(errors)),
         }
     }
+}
+
+/// What the YAML reader says without the hint of a value, for whoever reads it has one of ours.
+fn on_one_line(said: &str) -> String {
+    let Some((message, rest)) = said.split_once('\n') else { return said.to_owned() };
+    format!("{message}{}", rest.rfind(" at line ").map_or("", |place| &rest[place..]))
 }
 
 /// Where a key stands, in the words of the YAML reader; nothing where it stands on no line of its own.

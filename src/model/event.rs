@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use serde::{Deserialize, Serialize};
 
 use super::finding::Finding;
+use super::message::Message;
 use super::part::FailedStage;
 use super::smoke::Smoke;
 
@@ -100,6 +101,11 @@ pub enum Event {
         /// How long it took, in milliseconds.
         millis: u64,
     },
+    /// The module's source is what stands in a folder that somebody named, and not what a place of sources has.
+    Sourced {
+        /// The folder, as it was named.
+        folder: String,
+    },
     /// A job waits for a place.
     JobQueued {
         /// The job's name: its first cell.
@@ -128,6 +134,13 @@ pub enum Event {
         runner: String,
         /// Why: the runner's fault, or that another was first.
         reason: String,
+    },
+    /// What the tools of a job that failed object to: the errors, the first ones of many.
+    Objected {
+        /// The job's name.
+        job: String,
+        /// The errors; files in them are named from the folder of the build.
+        messages: Vec<Message>,
     },
     /// A job ended.
     JobFinished {

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{ReleaseError, Workshop, workshop};
 use crate::matrix::Matrix;
-use crate::model::event::Events;
+use crate::model::event::{Event, Events};
 use crate::model::tag::Asked;
 use crate::model::version::Version;
 use crate::plan::{self, Build, Plan};
@@ -85,6 +85,9 @@ pub fn prepare(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<(Plan, Source), ReleaseError> {
+    if let Some(folder) = &wanted.source {
+        events.emit(Event::Sourced { folder: folder.to_string() });
+    }
     let (plan, given) = wanted.plan(workshop)?;
     if !plan.cells.iter().any(|cell| matches!(cell.build, Build::By(_))) {
         return Err(workshop::nothing_to_build(&plan));

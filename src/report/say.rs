@@ -192,6 +192,8 @@ impl Words {
                 return None;
             }
             Event::StageStarted { .. }
+            | Event::Sourced { .. }
+            | Event::Objected { .. }
             | Event::JobStarted { .. }
             | Event::JobDropped { .. }
             | Event::RunnerReady { .. }

@@ -42,6 +42,7 @@ pub fn markdown(report: &RunReport, page: &str) -> Option<String> {
         );
     }
     text += &failed(report);
+    text += &cells(report);
     text += &seen(report);
     text += &runners(&report.runners);
     text += &format!("\nAll of it, with every job's way over the runners: {}\n", code(page));
@@ -138,19 +139,34 @@ fn runners(runners: &[RunnerRecord]) -> String {
     text
 }
 
-/// A row an Apache build, a column a Python, and below the reasons of what was not run.
+/// What became of every cell.
+fn cells(report: &RunReport) -> String {
+    let word = |state| match state {
+        JobState::Built => "built",
+        JobState::Cached => "built before",
+        JobState::Failed => "**failed**",
+        JobState::Cancelled | JobState::Unfinished => "not built",
+    };
+    let mut words: BTreeMap<&str, String> = BTreeMap::new();
+    for record in &report.cells {
+        words.insert(&record.cell, word(record.outcome).to_owned());
+    }
+    for record in &report.failed_cells {
+        words.insert(&record.cell, format!("**{}**", record.stage.as_str()));
+    }
+    table("Cells", &words)
+}
+
+/// What was seen of every cell, and below the reasons of what was not run.
 fn seen(report: &RunReport) -> String {
-    let parts = |cell: &str| cell.split_once('/').map(|(a, p)| (a.to_owned(), plain(p)));
+    let mut words: BTreeMap<&str, String> = BTreeMap::new();
+    let mut reasons: Vec<&str> = Vec::new();
     let cells = report
         .smoke
         .iter()
-        .flat_map(|record| record.cells.iter().map(move |cell| (cell, &record.result)));
-    let by_cell: BTreeMap<&String, &Smoke> = cells.collect();
-    let mut pythons: Vec<String> = Vec::new();
-    let mut rows: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-    let mut reasons: Vec<&str> = Vec::new();
+        .flat_map(|record| record.cells.iter().map(move |cell| (cell.as_str(), &record.result)));
+    let by_cell: BTreeMap<&str, &Smoke> = cells.collect();
     for (cell, smoke) in by_cell {
-        let Some((apache, python)) = parts(cell) else { continue };
         let word = match smoke {
             Smoke::Served { .. } => "served".to_owned(),
             Smoke::Failed { .. } => "**failed**".to_owned(),
@@ -163,6 +179,23 @@ fn seen(report: &RunReport) -> String {
                 format!("not run ({})", number + 1)
             }
         };
+        words.insert(cell, word);
+    }
+    let mut text = table("Seen in a real Apache", &words);
+    for (number, reason) in reasons.iter().enumerate() {
+        let gap = if number == 0 { "\n" } else { "" };
+        text += &format!("{gap}{}. Not run: {}.\n", number + 1, plain(reason));
+    }
+    text
+}
+
+/// A row an Apache build, a column a Python.
+fn table(title: &str, words: &BTreeMap<&str, String>) -> String {
+    let mut pythons: Vec<String> = Vec::new();
+    let mut rows: BTreeMap<&str, BTreeMap<String, &str>> = BTreeMap::new();
+    for (cell, word) in words {
+        let Some((apache, python)) = cell.split_once('/') else { continue };
+        let python = plain(python);
         if !pythons.contains(&python) {
             pythons.push(python.clone());
         }
@@ -172,20 +205,12 @@ fn seen(report: &RunReport) -> String {
         return String::new();
     }
     pythons.sort_by_key(|python| (python.len(), python.clone()));
-    let mut text = format!("\n### Seen in a real Apache\n\n| | {} |\n", pythons.join(" | "));
+    let mut text = format!("\n### {title}\n\n| | {} |\n", pythons.join(" | "));
     text += &format!("| --- |{}\n", " --- |".repeat(pythons.len()));
     for (apache, row) in rows {
         let words: Vec<&str> =
-            pythons.iter().map(|python| row.get(python).map_or("", String::as_str)).collect();
-        text += &format!("| {} | {} |\n", code(&apache), words.join(" | "));
-    }
-    for (number, reason) in reasons.iter().enumerate() {
-        text += &format!(
-            "{}{}. Not run: {}.\n",
-            if number == 0 { "\n" } else { "" },
-            number + 1,
-            plain(reason)
-        );
+            pythons.iter().map(|python| row.get(python).copied().unwrap_or_default()).collect();
+        text += &format!("| {} | {} |\n", code(apache), words.join(" | "));
     }
     text
 }
@@ -249,6 +274,9 @@ mod tests {
             "## mod_wsgi 6.1.1: 3 cells from 1 job\n\n\
              Released: dist/x (4 files)\n\n\
              1 job built in 1.5 s of compilers' time, 0 from the cache.\n\n\
+             ### Cells\n\n\
+             | | py311-VC140 | py311-VC141 | py311-VC142 |\n| --- | --- | --- | --- |\n\
+             | `A-win64` | built | built | built |\n\n\
              ### Seen in a real Apache\n\n\
              | | py311-VC14 | py314-VC14 |\n| --- | --- | --- |\n\
              | `A-win64` | served | not run (1) |\n| `B-win64` | served |  |\n\n\

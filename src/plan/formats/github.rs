@@ -76,7 +76,7 @@ fn entry<'a>(
         name: format!("{} on {}{count}: {}", group.arch, group.runner, pythons_of(group)),
         id: format!("{place:03}-{}-{arch}", safe(group.runner)),
         cells: cells.join(" "),
-        runner: machine.file.replace('\\', "/"),
+        runner: machine.file.replace('\\', "/").trim_start_matches("./").to_owned(),
         runs_on: machine.runs_on,
         arch,
         pythons: declared(group),

@@ -16,7 +16,7 @@ pub(super) fn command(name: &str, properties: &[(&str, String)], message: &str) 
 
 /// The text after the second `::`. The runner reads `%25` last, so that it is written first.
 fn data(text: &str) -> String {
-    let text = harmless::lines(text);
+    let text = harmless::lines(text).replace("##[", "## [");
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
