@@ -64,6 +64,11 @@ impl StoredPart {
     /// The part in a folder.
     pub(super) fn read(folder: &Utf8Path) -> Result<Self, PartError> {
         let path = folder.join(part::FILE);
+        let size = files::metadata(&path)?.len();
+        if size > part::LONGEST {
+            let reason = format!("it has {size} bytes, more than any");
+            return Err(PartError::Unreadable { path, reason });
+        }
         let bytes = files::read_limited(&path, part::LONGEST)?;
         match Part::parse(&bytes) {
             Ok(part) => Ok(Self { folder: folder.to_owned(), part }),
