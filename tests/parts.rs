@@ -360,6 +360,11 @@ fn a_missing_cell_is_named() {
     bench.assemble(&["nowhere"]).refused(2, &["nowhere is no part, nor a folder of parts"]);
     bench.site.write("empty/x", "");
     bench.assemble(&["empty"]).refused(2, &["there is no part.json in it"]);
+    // Nobody builds anything, and the part has nothing: that is no release.
+    let nobody = "Apache24-win64-VS17/py312-VC14";
+    bench.copy("parts/a", "nothing");
+    bench.edit_part("nothing", |part| part["cells"] = json!([]));
+    bench.assemble(&["nothing", "--only", nobody]).refused(3, &["no runner can build any"]);
 }
 
 #[test]
@@ -414,6 +419,11 @@ fn nothing_that_a_part_says_is_believed_unseen() {
             bench.site.write(&format!("{copy}/a/part.json"), text);
         });
     };
+    refused("fifo", 2, &["a/part.json is no part of modfarm's: it is no file"], |bench, copy| {
+        let path = bench.path(copy).join("a/part.json");
+        files::remove_file(&path).expect("removed");
+        Ran::of(Command::new("mkfifo").arg(&path)).ended(0);
+    });
     text("none", &["a/part.json is no part of modfarm's"], "no JSON");
     text("deep", &["a/part.json is no part of modfarm's", "recursion"], &"[".repeat(100_000));
     text("huge", &["a/part.json"], &" ".repeat((16 << 20) + 1));
