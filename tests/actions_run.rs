@@ -151,7 +151,7 @@ fn a_tag_becomes_a_release() {
     assert!(!release.prerelease);
     let summary = &run.job("Windows binaries / plan").summary;
     let file = |cell: &&str| summary.contains(&cell.replace('/', "/modules/mod_wsgi-"));
-    assert!(CELLS.iter().all(|cell| file(&cell)), "{summary}");
+    assert!(CELLS.iter().all(file), "{summary}");
     let [attested] = run.attested.as_slice() else { panic!("{:?}", run.attested) };
     assert!(!attested.published, "attested before anybody can download it");
     assert!(attested.files.contains(&"mod_wsgi-windows-6.1.1.zip".to_owned()), "{attested:?}");
@@ -269,18 +269,18 @@ fn a_job_that_failed_builds_again_only_what_it_did_not() {
          exec '{clang}' \"$@\""
     );
     machine::program(&scene.folder.join("run/programs/clang"), &script);
-    let compiles = || read(&compiled).lines().filter(|line| line.contains("mod_wsgi.c")).count();
+    let built = || read(&compiled).lines().filter(|line| line.contains("mod_wsgi.c")).count();
     files::write_atomic(&full, b"").expect("a file");
     let mut run = scene.push("mod_wsgi-6.1.1");
     assert_ended(&run, &[("Windows binaries / assemble", Outcome::Failure)]);
     let summary = &run.job("Windows binaries / assemble").summary;
     assert!(summary.contains("no space left on device"), "{summary}");
-    assert_eq!(compiles(), 2);
+    assert_eq!(built(), 2);
 
     files::remove_file(&full).expect("a file");
     run.attempt(WINDOWS);
     assert_ended(&run, &[("Windows binaries", WELL)]);
-    assert_eq!(compiles(), 3, "one cell is built again, and the other is not");
+    assert_eq!(built(), 3, "one cell is built again, and the other is not");
     assert_eq!(run.ran().len(), 3, "a build, assemble and publish: {:?}", run.ran());
     scene.assert_released(&run, "mod_wsgi-6.1.1");
 }

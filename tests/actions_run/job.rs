@@ -143,6 +143,7 @@ impl<'r, 'g> Job<'r, 'g> {
         environment.push(("GITHUB_JOB", self.id.clone()));
         environment.push(("RUNNER_OS", "Linux".to_owned()));
         environment.push(("RUNNER_TEMP", self.machine.temporary.to_string()));
+        environment.push(("RUNNER_TOOL_CACHE", self.machine.temporary.join("tools").to_string()));
         environment
     }
 

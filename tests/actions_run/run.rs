@@ -133,7 +133,7 @@ impl<'g> Run<'g> {
     /// What the jobs said that failed.
     pub(crate) fn failures(&self) -> String {
         let failed = self.ended.iter().filter(|(_, end)| end.outcome == Outcome::Failure);
-        failed.map(|(name, end)| format!("---- {name}\n{}", end.log)).collect()
+        failed.fold(String::new(), |all, (name, end)| all + "---- " + name + "\n" + &end.log)
     }
 
     /// The contexts that every expression of a workflow may use.
