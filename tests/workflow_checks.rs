@@ -1,9 +1,11 @@
 //! Other people's checkers of what GitHub reads: of all workflows, actions, forms and settings.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use modfarm::sys::files;
+use serde_json::{Value, json};
 
 use crate::github_clients::clients;
 use crate::program::{Ran, repository};
@@ -72,6 +74,48 @@ fn code_owners_own_what_is_there() {
         let path = repository().join(pattern.trim_start_matches('/'));
         assert!(pattern == "*" || files::exists(&path), "{rule}");
     }
+}
+
+/// Nobody else could change a release.
+#[test]
+fn one_job_alone_may_publish() {
+    for path in workflows() {
+        let workflow = yaml(&path);
+        assert_eq!(workflow["permissions"], json!({}), "{path}");
+        let jobs = workflow["jobs"].as_object().expect("jobs");
+        let writes = |(_, job): &(&String, &Value)| job["permissions"]["contents"] == "write";
+        let writing: Vec<&String> = jobs.iter().filter(writes).map(|(id, _)| id).collect();
+        let expected: &[&str] = match path.file_name() {
+            Some("release.yml") => &["publish"],
+            // It calls that workflow, and can give it no more than it has.
+            Some("windows.yml") => &["windows"],
+            _ => &[],
+        };
+        assert_eq!(writing, expected, "{path}");
+    }
+    let release = yaml(&repository().join(".github/workflows/release.yml"));
+    assert_eq!(release["jobs"]["publish"]["environment"]["name"], "release");
+}
+
+/// By hand and by a call the release workflow takes the same, but for the source, which only a call has;
+/// `modfarm release --via` starts it with some of them.
+#[test]
+fn the_release_workflow_takes_the_same_however_it_is_started() {
+    let release = yaml(&repository().join(".github/workflows/release.yml"));
+    let names = |on: &str| {
+        let inputs = release["on"][on]["inputs"].as_object().expect("inputs");
+        inputs.keys().cloned().collect::<BTreeSet<_>>()
+    };
+    let (by_hand, called) = (names("workflow_dispatch"), names("workflow_call"));
+    let only_called: Vec<&String> = called.difference(&by_hand).collect();
+    assert!(by_hand.is_subset(&called) && only_called == ["source"], "{by_hand:?} {called:?}");
+    for name in ["version", "tag", "only", "skip", "publish"] {
+        assert!(by_hand.contains(name), "{name}");
+    }
+}
+
+fn yaml(path: &Utf8Path) -> Value {
+    serde_yaml::from_str(&files::read_to_string(path).expect("a workflow")).expect("YAML")
 }
 
 /// All workflows, also the one that others copy.

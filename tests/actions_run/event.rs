@@ -55,7 +55,7 @@ impl Event {
 
     /// The `github` context, but for what differs from job to job.
     pub(crate) fn context(&self, home: &Repository, github: &StandIn) -> Value {
-        let (_, kind, name) = self.parts();
+        let (kind, name) = self.kind_and_name();
         json!({
             "event_name": self.name,
             "repository": REPOSITORY,
@@ -73,10 +73,9 @@ impl Event {
         })
     }
 
-    fn parts(&self) -> (&str, &str, &str) {
+    fn kind_and_name(&self) -> (&'static str, &str) {
         let name = self.reference.splitn(3, '/').nth(2).expect("a name");
-        let kind = if self.reference.starts_with("refs/tags/") { "tag" } else { "branch" };
-        (&self.reference, kind, name)
+        (if self.reference.starts_with("refs/tags/") { "tag" } else { "branch" }, name)
     }
 }
 
