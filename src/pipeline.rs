@@ -1,61 +1,45 @@
 //! The stages of a release, in order: this file is the way of the data as code.
 
+mod build;
+mod pack;
+mod parts;
+mod prepare;
 mod smoking;
 pub mod survey;
 mod workshop;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use camino::Utf8PathBuf;
 use tokio_util::sync::CancellationToken;
 
-use crate::farm::{JobResult, Outcome, Policy};
-use crate::inspect::{self, Context};
-use crate::matrix::Matrix;
-use crate::model::cell::CellId;
-use crate::model::event::{Event, Events, Stage};
+use crate::model::event::{Events, Stage};
 use crate::model::version::Version;
-use crate::package::describe::{Facts, Proven, describe};
-use crate::package::{self, Names, wheel};
+use crate::package::{Names, describe, wheel};
 use crate::plan::{self, Build, Plan};
 use crate::publish::directory::Directory;
 use crate::publish::github::{self, GitHub};
 use crate::publish::protocol::Place as _;
 use crate::publish::{self, PublishError, Release};
-use crate::roots::Source;
-use crate::toolset::{self, Inputs};
 
+pub use build::{BuildRequest, jobs};
+pub use parts::{AssembleRequest, PartBuilt, PartError, PartRequest, assemble, build_part};
+pub use prepare::{Wanted, prepare, version_of};
 pub use smoking::SmokeRequest;
-pub use workshop::{ReleaseError, Workshop, WorkshopRequest};
+pub use workshop::{OnActions, ReleaseError, Workshop, WorkshopRequest};
+
+use build::{Task, Yield};
+use parts::Reusable;
 
 /// What somebody wants released.
 #[derive(Debug)]
 pub struct Request {
-    /// The matrix.
-    pub matrix: Matrix,
-    /// Which version of the module and which cells; without a version that of the source.
-    pub version: Option<Version>,
-    /// See [`plan::Request`].
-    pub only: Vec<String>,
-    /// See [`plan::Request`].
-    pub skip: Vec<String>,
-    /// See [`plan::Request`].
-    pub even_if_broken: bool,
-    /// The module's source, where it does not come from PyPI.
-    pub source: Option<Utf8PathBuf>,
-    /// The runners, roots and caches.
-    pub workshop: WorkshopRequest,
-    /// What is tried in a real Apache.
-    pub smoke: SmokeRequest,
+    /// What is built.
+    pub build: BuildRequest,
     /// The folder that the release's own folder is made in.
     pub to: Utf8PathBuf,
     /// Where on GitHub it goes from there, if anywhere.
     pub github: Option<github::Settings>,
-    /// Whether a failure leaves the other jobs running.
-    pub keep_going: bool,
-    /// How long a job may run.
-    pub limit: Duration,
 }
 
 /// A release that stands.
@@ -74,7 +58,8 @@ pub async fn release(
     cancel: &CancellationToken,
 ) -> Result<Released, ReleaseError> {
     events.stage(Stage::Preflight);
-    let mut workshop = Workshop::open(&request.matrix, &request.workshop, events).await?;
+    let mut workshop =
+        Workshop::open(&request.build.wanted.matrix, &request.build.workshop, events).await?;
     let result = Box::pin(make(request, &mut workshop, events, cancel)).await;
     workshop.close().await;
     or_cancelled(result, cancel)
@@ -86,52 +71,27 @@ async fn make(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Released, ReleaseError> {
-    let (plan, source) = prepare(request, workshop, events, cancel)?;
+    let (plan, source) = prepare(&request.build.wanted, workshop, events, cancel)?;
     let names = Names::new(&plan.module, source.version.as_str());
     let mut place = Directory::prepare(&request.to, names.folder(), &names.manifest())?;
     let github = match &request.github {
         Some(settings) => Some(enter(settings, &plan, &names, &source.version, events).await?),
         None => None,
     };
-    let running = smoking::installations(request)?;
+    let running = smoking::installations(&request.build)?;
 
-    events.stage(Stage::Roots);
-    workshop.open_roots(&plan, events, cancel)?;
-
-    events.stage(Stage::Build);
-    let jobs = jobs(&plan, &source, workshop, request.limit);
-    let cells = jobs.iter().map(|job| job.cells.len()).sum();
-    let title = format!("{} {}", plan.module, source.version);
-    events.emit(Event::Planned { title, cells, jobs: jobs.len() });
-    let policy = Policy { keep_going: request.keep_going };
-    let results = workshop.farm().run(jobs, &policy, events, cancel).await?;
-
-    events.stage(Stage::Inspect);
-    let proven = prove(&plan, results, workshop, events, cancel)?;
-
-    events.stage(Stage::Smoke);
-    let version = &source.version;
-    let seen = smoking::smoke(request, &plan, version, &proven, &running, events, cancel).await?;
-
-    events.stage(Stage::Package);
-    let toolsets = workshop.toolsets_of(&plan);
-    let roots = workshop.roots();
-    let contents =
-        describe(Facts { plan: &plan, source: &source, roots, toolsets: &toolsets, proven, seen });
-    let standing = package::standing(&contents, place.folder(), workshop.digests());
-    let unchanged = if let Some(files) = standing {
-        let folder = place.folder().to_string();
-        events.emit(Event::Published { place: folder, unchanged: true, assets: files.len() });
-        true
-    } else {
-        package::package(contents, place.staging())?;
-        events.stage(Stage::Publish);
-        if cancel.is_cancelled() {
-            return Err(ReleaseError::Cancelled);
-        }
-        let release = Release::read(place.staging(), workshop.digests())?;
-        publish::publish(&mut place, &release, events).await?
+    let task = Task {
+        request: &request.build,
+        plan: &plan,
+        source: &source,
+        running: &running,
+        reusable: &Reusable::default(),
+        whole: true,
     };
+    let Yield { made, .. } = task.build(workshop, events, cancel).await?;
+
+    let contents = describe::describe(&plan, &source, made);
+    let unchanged = pack::pack(contents, &mut place, workshop, events, cancel).await?;
     let folder = place.folder().to_owned();
     let Some(mut github) = github else { return Ok(Released { folder, unchanged }) };
     events.stage(Stage::Publish);
@@ -170,130 +130,14 @@ async fn or_stopped(
     }
 }
 
-/// The plan and the module's source, without anything that costs much: what is wrong with the
-/// request is said here.
-pub fn prepare(
-    request: &Request,
-    workshop: &mut Workshop,
-    events: &Events,
-    cancel: &CancellationToken,
-) -> Result<(Plan, Source), ReleaseError> {
-    let given = match &request.source {
-        Some(folder) => Some(workshop.source_in(&request.matrix.module, folder)?),
-        None => None,
-    };
-    let version = match (&request.version, &given) {
-        (Some(version), _) => version.clone(),
-        (None, Some(source)) => source.version.clone(),
-        (None, None) => request.matrix.release.clone(),
-    };
-    let wanted = plan::Request {
-        version: version.clone(),
-        only: request.only.clone(),
-        skip: request.skip.clone(),
-        even_if_broken: request.even_if_broken,
-    };
-    let plan = plan::plan(&request.matrix, &wanted, workshop.offers())?;
-    if !plan.cells.iter().any(|cell| matches!(cell.build, Build::By(_))) {
-        return Err(workshop::nothing_to_build(&plan));
-    }
-    let source = match given {
-        Some(source) if source.version == version => source,
-        Some(source) => return Err(workshop::other_version(&plan.module, source, version)),
-        None => workshop.source_of(&plan.module, &version, events, cancel)?,
-    };
-    for warning in &plan.warnings {
-        events.warn(warning.clone(), None);
-    }
-    workshop::warn_of_roots(&plan, events);
-    Ok((plan, source))
-}
-
-/// The distinct jobs behind the cells that somebody builds.
-#[must_use]
-pub fn jobs(
-    plan: &Plan,
-    source: &Source,
-    workshop: &Workshop,
-    limit: Duration,
-) -> Vec<crate::model::job::Job> {
-    let cells: Vec<Inputs<'_>> = plan
-        .cells
-        .iter()
-        .filter_map(|cell| {
-            let Build::By(by) = &cell.build else { return None };
-            Some(Inputs {
-                cell: &cell.id,
-                runner: &by.runner,
-                toolset: workshop.toolset(&by.runner, &by.toolset)?,
-                apache: workshop.roots().get(&by.apache_root)?,
-                python: workshop.roots().get(&by.python_root)?,
-            })
-        })
-        .collect();
-    toolset::jobs(&plan.module, source, &cells, limit)
-}
-
-/// Inspects every built file for every cell that it serves. One that fails fails the release, after
-/// all were looked at.
-fn prove(
-    plan: &Plan,
-    results: Vec<JobResult>,
-    workshop: &mut Workshop,
-    events: &Events,
-    cancel: &CancellationToken,
-) -> Result<BTreeMap<CellId, Proven>, ReleaseError> {
-    if cancel.is_cancelled() {
-        return Err(ReleaseError::Cancelled);
-    }
-    let mut proven = BTreeMap::new();
-    let (mut failed, mut refused) = (Vec::new(), Vec::new());
-    for JobResult { job, outcome } in results {
-        let Outcome::Built { bytes, .. } = outcome else {
-            failed.push(job.name());
-            continue;
-        };
-        for cell in &job.cells {
-            let context: Context = workshop.context(plan, cell)?;
-            match inspect::prove(bytes.clone(), cell, &plan.module, &context) {
-                Ok(file) => {
-                    let [action, command, input_root] =
-                        [job.action.digest(), job.action.command(), job.action.input_root()]
-                            .map(|digest| digest.sha256);
-                    proven.insert(cell.clone(), Proven { file, action, command, input_root });
-                }
-                Err(refusal) => {
-                    for finding in refusal.findings {
-                        events.emit(Event::Found { subject: cell.to_string(), finding });
-                    }
-                    refused.push(cell.to_string());
-                }
-            }
-        }
-    }
-    // Nothing that the plan gives to a runner may be missing without a word.
-    let planned = plan.cells.iter().filter(|cell| matches!(cell.build, Build::By(_)));
-    if failed.is_empty() && refused.is_empty() {
-        failed.extend(
-            planned.filter(|cell| !proven.contains_key(&cell.id)).map(|cell| cell.id.to_string()),
-        );
-    }
-    if !failed.is_empty() {
-        return Err(ReleaseError::Failed { jobs: failed, logs: workshop.logs().to_owned() });
-    }
-    if !refused.is_empty() {
-        return Err(ReleaseError::Refused { cells: refused });
-    }
-    Ok(proven)
-}
-
 /// What [`release`] would build and write, without doing either.
 pub async fn rehearse(
     request: &Request,
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Rehearsal, ReleaseError> {
-    let mut workshop = Workshop::open(&request.matrix, &request.workshop, events).await?;
+    let mut workshop =
+        Workshop::open(&request.build.wanted.matrix, &request.build.workshop, events).await?;
     let result = look(request, &mut workshop, events, cancel).await;
     workshop.close().await;
     or_cancelled(result, cancel)
@@ -305,9 +149,9 @@ async fn look(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Rehearsal, ReleaseError> {
-    let (plan, source) = prepare(request, workshop, events, cancel)?;
+    let (plan, source) = prepare(&request.build.wanted, workshop, events, cancel)?;
     workshop.open_roots(&plan, events, cancel)?;
-    let jobs = jobs(&plan, &source, workshop, request.limit);
+    let jobs = jobs(&plan, &source, workshop, request.build.limit);
     let known = workshop.farm().look_up(&jobs).await;
     let names = Names::new(&plan.module, source.version.as_str());
     let place = match &request.github {

@@ -6,6 +6,8 @@
     reason = "tests make their own files and may panic"
 )]
 
+mod actions;
+mod actions_run;
 mod bad_input;
 mod cache;
 mod cluster;
@@ -22,7 +24,10 @@ mod inspect;
 mod install;
 mod kit;
 mod made;
+mod msvc;
+mod nmake;
 mod page;
+mod parts;
 mod plan;
 mod program;
 mod publish;
@@ -41,4 +46,5 @@ mod wheels;
 mod windows;
 mod worker;
 mod worker_bounds;
+mod workflow_checks;
 mod workflows;

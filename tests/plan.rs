@@ -14,7 +14,9 @@ use modfarm::model::abi::AbiFamily;
 use modfarm::model::arch::Arch;
 use modfarm::model::cell::Verdict;
 use modfarm::model::offer::{ApacheOffer, Offer, PythonOffer, Serves};
-use modfarm::plan::{Plan, Request, explain, formats, plan};
+use modfarm::plan::formats::Machine;
+use modfarm::plan::grouping::{Terms, group};
+use modfarm::plan::{Build, Plan, Request, explain, formats, plan};
 
 use crate::program::{Ran, folder, modfarm, repository};
 
@@ -218,11 +220,12 @@ fn the_json_is_for_programs() {
 #[test]
 fn github_gets_at_most_256_jobs_with_every_cell_in_one() {
     let small = github_entries(&plan_of("4.4.12", &[cross()]));
-    let ids: Vec<&str> = small.iter().map(|entry| entry["cells"].as_str().unwrap()).collect();
-    assert_eq!(ids.len(), 10, "{ids:?}");
-    assert_eq!(small[3]["runner"], "cross");
-    assert_eq!((&small[3]["arch"], &small[3]["abi"]), (&"win32".into(), &"VC9".into()));
-    assert!(small[0]["runner"].is_null(), "no one has an Apache 2.2");
+    assert_eq!(small.len(), 2, "two compiles for Python 2.7 of 2.4: {small:?}");
+    assert_eq!(small[0]["cells"], "Apache24-win32-VC9/py27-VC9");
+    assert_eq!((&small[0]["arch"], &small[1]["arch"]), (&"x86".into(), &"x64".into()));
+    assert_eq!(small[0]["runner"], "runners/cross.yaml");
+    assert_eq!(small[0]["runs_on"], serde_json::json!(["self-hosted", "linux"]));
+    assert_eq!(small[0]["pythons"], "", "its roots come from elsewhere");
 
     for (apaches, pythons) in [(16, 16), (16, 17), (100, 100)] {
         let text = synthetic(apaches, pythons);
@@ -234,21 +237,26 @@ fn github_gets_at_most_256_jobs_with_every_cell_in_one() {
         let mut ids: Vec<&str> =
             entries.iter().flat_map(|entry| entry["cells"].as_str().unwrap().split(' ')).collect();
         ids.sort_unstable();
-        let mut expected: Vec<String> = plan.cells.iter().map(|cell| cell.id.to_string()).collect();
+        let built = plan.cells.iter().filter(|cell| matches!(cell.build, Build::By(_)));
+        let mut expected: Vec<String> = built.map(|cell| cell.id.to_string()).collect();
         expected.sort_unstable();
-        assert_eq!(ids, expected);
-        let alone = entries.iter().all(|entry| entry["name"] == entry["cells"]);
-        assert_eq!(alone, apaches * pythons <= 256);
-        let mut names: Vec<&str> =
-            entries.iter().map(|entry| entry["name"].as_str().unwrap()).collect();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), entries.len(), "a job's name is its own");
+        assert!(!expected.is_empty());
+        assert_eq!(ids, expected, "what nobody builds is no job");
+        for key in ["name", "id"] {
+            let mut names: Vec<&str> =
+                entries.iter().map(|entry| entry[key].as_str().unwrap()).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), entries.len(), "a job's {key} is its own");
+        }
     }
 }
 
 fn github_entries(plan: &Plan) -> Vec<serde_json::Value> {
-    let text = formats::github(plan);
+    let runs_on = ["self-hosted", "linux"].map(str::to_owned);
+    let machine = Machine { file: "runners\\cross.yaml", runs_on: &runs_on };
+    let grouping = group(plan, &Terms::default()).unwrap();
+    let text = formats::github(&grouping, &[("cross", machine)].into());
     assert_eq!(text.lines().count(), 1, "GITHUB_OUTPUT takes one line");
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     value["include"].as_array().unwrap().clone()
@@ -413,14 +421,119 @@ fn the_command_prints_every_format() {
     assert_eq!(json["cells"][0]["id"], "Apache24-win64-VS17/py313-VC14");
     assert_eq!(json["cells"].as_array().unwrap().len(), 1);
     assert!(printed(&["plan", "--format", "markdown"]).starts_with("### mod_wsgi 6.1.1"));
-    let github: serde_json::Value =
-        serde_json::from_str(&printed(&["plan", "--format", "github"])).unwrap();
-    assert_eq!(github["include"].as_array().unwrap().len(), 90);
     let cell = "Apache24-win64-VC9/py27-VC9";
     let why = printed(&["plan", "--module-version", "4.4.12", "--explain", cell]);
     assert!(why.starts_with(&format!("{cell} is no cell of mod_wsgi 4.4.12\n  why: ")), "{why}");
     let forced = ["plan", "--module-version", "6.0.1", "--even-if-broken"];
     assert!(printed(&forced).contains("\nwarning: mod_wsgi 6.0.1 is known to be broken: "));
+}
+
+/// A folder with the matrix and the runners of GitHub Actions as the repository has them.
+fn on_actions() -> (tempfile::TempDir, camino::Utf8PathBuf) {
+    let (keep, folder) = folder();
+    std::fs::write(folder.join("matrix.yaml"), MATRIX).unwrap();
+    let github = repository().join("runners/github");
+    for below in ["", "self-hosted"] {
+        std::fs::create_dir_all(folder.join("runners/github").join(below)).unwrap();
+        for entry in std::fs::read_dir(github.join(below)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let to = folder.join("runners/github").join(below);
+                std::fs::copy(&path, to.join(path.file_name().unwrap().to_str().unwrap())).unwrap();
+            }
+        }
+    }
+    (keep, folder)
+}
+
+fn jobs(folder: &Utf8Path, arguments: &[&str]) -> (Vec<serde_json::Value>, String) {
+    let arguments = [&["plan", "--format", "github"], arguments].concat();
+    let ran = run(folder, &arguments).ended(0);
+    let value: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    (value["include"].as_array().unwrap().clone(), ran.stderr)
+}
+
+#[test]
+fn the_repository_s_own_runners_of_github_give_the_jobs_of_a_release() {
+    let (_keep, folder) = on_actions();
+    let (entries, said) = jobs(&folder, &[]);
+    assert_eq!(entries.len(), 9, "a compile for each Python of win64: {entries:#?}");
+    assert!(
+        said.contains("Note 9 jobs: about ") && said.contains("with a job for each cell"),
+        "{said}"
+    );
+    let mut pythons: Vec<&str> = Vec::new();
+    for entry in &entries {
+        assert_eq!(entry["runner"], "runners/github/windows-2022.yaml", "the first of the two");
+        assert_eq!(entry["runs_on"], serde_json::json!(["windows-2022"]));
+        assert_eq!(entry["arch"], "x64");
+        assert_eq!(entry["cells"].as_str().unwrap().split(' ').count(), 5, "every label: {entry}");
+        pythons.push(entry["pythons"].as_str().unwrap());
+        let id = entry["id"].as_str().unwrap();
+        let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        assert!(id.bytes().all(safe), "{id}");
+    }
+    pythons.sort_unstable();
+    assert_eq!(
+        pythons,
+        ["3.10", "3.11", "3.12", "3.13", "3.13t", "3.14", "3.14t", "3.15", "3.15t"]
+    );
+    // With little room, cells share jobs and set-up: as many as the machines take at once.
+    let (entries, _) = jobs(&folder, &["--concurrent", "2"]);
+    assert_eq!(entries.len(), 2, "{entries:#?}");
+    let several = entries[0]["pythons"].as_str().unwrap();
+    assert!(several.lines().count() >= 4, "{several:?}");
+    let (entries, _) = jobs(&folder, &["--runner", "runners/github/windows-2025.yaml"]);
+    assert_eq!(entries[0]["runs_on"][0], "windows-2025");
+}
+
+#[test]
+fn self_hosted_machines_take_the_old_families_in_as_many_jobs_as_there_are_machines() {
+    let (_keep, folder) = on_actions();
+    let old = ["--module-version", "4.4.12", "--runner", "runners/github/self-hosted"];
+    let (entries, _) = jobs(&folder, &old);
+    let mut kinds: Vec<(&str, &str)> = entries
+        .iter()
+        .map(|entry| (entry["runs_on"][2].as_str().unwrap(), entry["arch"].as_str().unwrap()))
+        .collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, [("VC10", "x64"), ("VC10", "x86"), ("VC9", "x64"), ("VC9", "x86")]);
+    let cells: usize =
+        entries.iter().map(|entry| entry["cells"].as_str().unwrap().split(' ').count()).sum();
+    assert_eq!(cells, DOCUMENT.len(), "{entries:#?}");
+}
+
+#[test]
+fn a_plan_says_what_github_cannot_have_built() {
+    let (_keep, folder) = on_actions();
+    let error = run(&folder, &["plan", "--format", "github", "--only", "*win32*"]);
+    error.refused(
+        3,
+        &[
+            "no runner of GitHub Actions can build any of the 45 cells",
+            "no runner has an Apache 2.4 win32 root",
+            "hint: ",
+        ],
+    );
+    let own = "connection: github\ntoolset: msvc\nlabels: [VC14]\nruns-on: [\"${{ x }}\"]\n";
+    std::fs::write(folder.join("own.yaml"), own).unwrap();
+    let error = run(&folder, &["plan", "--format", "github", "--runner", "own.yaml"]);
+    error.refused(2, &["own.yaml: '${{ x }}' is no label for 'runs-on'", "at line 4, column 1"]);
+    let error = run(&folder, &["release", "--runner", "runners/github"]);
+    error.refused(
+        2,
+        &[
+            "'windows-2022' is a machine that a job of GitHub Actions gets",
+            "hint: `modfarm release --via github`",
+        ],
+    );
+    let table = run(&folder, &["plan", "--runner", "runners/github"]).ended(0);
+    assert!(table.stdout.contains("90 cells, 45 with a runner, 45 without"), "{}", table.stdout);
+    let listed = run(&folder, &["runners", "--runner", "runners/github"]).ended(0).stdout;
+    for words in ["windows-2022: ready", "GitHub Actions, runs-on windows-2025, not asked", "3.13t"]
+    {
+        assert!(listed.contains(words), "{listed}");
+    }
 }
 
 #[test]
@@ -429,6 +542,7 @@ fn the_schemas_are_what_the_types_say() {
         ("matrix", "src/matrix/schema.json"),
         ("runner", "runners/schema.json"),
         ("manifest", "src/model/manifest.schema.json"),
+        ("part", "src/model/part.schema.json"),
         ("report", "src/report/record/schema.json"),
     ] {
         let printed = run(repository(), &["schema", name]).ended(0).stdout;

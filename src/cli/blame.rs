@@ -3,19 +3,21 @@
 use super::Failure;
 use crate::pipeline::ReleaseError;
 use crate::publish::PublishError;
-use crate::publish::directory::DirectoryError;
 use crate::publish::github::GitHubError;
 use crate::publish::release::FolderError;
 use crate::roots::SourceError;
 use crate::roots::archive::ArchiveError;
 use crate::roots::catalogue::CatalogueError;
 use crate::smoke::SmokeError;
+use crate::sys::staging::StagingError;
 
 /// The exit code of an error: whose fault it is.
 pub(super) fn failure(error: ReleaseError) -> Failure {
     match error {
         ReleaseError::Failed { .. }
         | ReleaseError::Refused { .. }
+        | ReleaseError::PartFailed { .. }
+        | ReleaseError::Incomplete { .. }
         | ReleaseError::NotServed { .. } => Failure::not_passed(error),
         ReleaseError::Cancelled | ReleaseError::Smoke(SmokeError::Cancelled) => {
             Failure::interrupted(error)
@@ -30,7 +32,11 @@ pub(super) fn failure(error: ReleaseError) -> Failure {
             Failure::environment(error)
         }
         ReleaseError::Plan(_)
+        | ReleaseError::Excluded { .. }
+        | ReleaseError::NoCell(_)
+        | ReleaseError::Part(_)
         | ReleaseError::Label { .. }
+        | ReleaseError::OnActions { .. }
         | ReleaseError::Source(_)
         | ReleaseError::Root(_)
         | ReleaseError::Lock(_)
@@ -53,7 +59,7 @@ pub(super) fn publishing(error: PublishError) -> Failure {
         PublishError::Folder(FolderError::File(file)) if !file.is_not_found() => {
             Failure::environment(error)
         }
-        PublishError::Folder(_) | PublishError::Directory(DirectoryError::Foreign { .. }) => {
+        PublishError::Folder(_) | PublishError::Directory(StagingError::Foreign { .. }) => {
             Failure::bad_input(error)
         }
         PublishError::Directory(_) => Failure::environment(error),

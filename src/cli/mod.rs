@@ -5,15 +5,23 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 
+use crate::model::place::Place;
+
+mod actions;
 mod amount;
+mod assemble;
 mod blame;
+mod build;
 mod cache;
 mod doctor;
 mod fetch;
 mod index;
 mod inspect;
 mod install;
+mod journalled;
 mod listing;
+mod makefile;
+mod making;
 mod page;
 mod place;
 mod plan;
@@ -56,8 +64,11 @@ Set MODFARM_LOG=debug to see what happens inside.";
 #[derive(Debug, Subcommand)]
 enum Command {
     Release(Box<release::Args>),
+    Build(Box<build::Args>),
+    Assemble(Box<assemble::Args>),
     Publish(publish::Args),
     Plan(plan::Args),
+    Makefile(makefile::Args),
     Runners(runners::Args),
     Inspect(inspect::Args),
     Smoke(smoke::Args),
@@ -80,27 +91,33 @@ enum Command {
 pub(crate) struct Failure {
     message: String,
     code: u8,
+    place: Option<Place>,
 }
 
 impl Failure {
     /// The work was done and something did not pass.
     pub(crate) fn not_passed(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: 1 }
+        Self { message: message.to_string(), code: 1, place: None }
     }
 
     /// The input is wrong.
     pub(crate) fn bad_input(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: 2 }
+        Self { message: message.to_string(), code: 2, place: None }
     }
 
     /// The machine lacks something.
     pub(crate) fn environment(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: 3 }
+        Self { message: message.to_string(), code: 3, place: None }
     }
 
     /// Ended with Ctrl-C.
     pub(crate) fn interrupted(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: Self::INTERRUPTED }
+        Self { message: message.to_string(), code: Self::INTERRUPTED, place: None }
+    }
+
+    /// The same, where what is wrong stands in a file.
+    pub(crate) fn at(self, place: Option<Place>) -> Self {
+        Self { place, ..self }
     }
 
     /// The exit code of what was ended with Ctrl-C.
@@ -116,8 +133,11 @@ pub fn main() -> ExitCode {
         .init();
     let result = match parse().command {
         Command::Release(args) => release::run(*args),
+        Command::Build(args) => build::run(*args),
+        Command::Assemble(args) => assemble::run(*args),
         Command::Publish(args) => publish::run(args),
         Command::Plan(args) => plan::run(args),
+        Command::Makefile(args) => makefile::run(args),
         Command::Runners(args) => runners::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Verify(args) => verify::run(args),
@@ -138,7 +158,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.message.is_empty() {
-                crate::report::terminal::error(&failure.message);
+                crate::report::terminal::error(&failure.message, failure.place.as_ref());
             }
             ExitCode::from(failure.code)
         }

@@ -1,15 +1,20 @@
 //! `modfarm plan`: what would be built, by whom, and why something is not.
 
+mod jobs;
+
+use camino::Utf8PathBuf;
 use clap::ValueEnum;
 
 use super::Failure;
+use super::actions;
 use super::blame;
 use super::selection::Selection;
 use super::site::Site;
+use crate::farm::runner_file::RunnerFile;
 use crate::matrix::Matrix;
 use crate::model::event::{Event, Events};
 use crate::model::offer::Offer;
-use crate::pipeline::{ReleaseError, Workshop};
+use crate::pipeline::{self, ReleaseError, Workshop};
 use crate::plan::{self, Explanation, Why, formats};
 use crate::report::terminal;
 
@@ -23,12 +28,19 @@ pub(super) struct Args {
     selection: Selection,
     #[command(flatten)]
     site: Site,
+    /// The module's source, whose version is planned; with --tag or --module-version it must be of that
+    #[arg(long, value_name = "DIR")]
+    source: Option<Utf8PathBuf>,
     /// Say why one combination is there or is not, such as Apache24-win64-VC9/py27-VC9
     #[arg(long, value_name = "CELL")]
     explain: Option<String>,
-    /// How to write it: `github` is the job matrix of a workflow, at most 256 jobs
+    /// How to write it: `github` is the job matrix of a workflow, at most 256 jobs, for the runners of
+    /// runners/github where none is named
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+    /// With --format github, how many jobs run at once: 20 on GitHub Free, 40 with Pro, 60 with Team
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    concurrent: u16,
 }
 
 /// How a plan is written.
@@ -44,18 +56,33 @@ enum Format {
     Github,
 }
 
-pub(super) fn run(args: Args) -> Result<(), Failure> {
-    let (matrix, request) = args.selection.load()?;
-    let offers = offers(&matrix, &args.site)?;
+pub(super) fn run(mut args: Args) -> Result<(), Failure> {
+    let (matrix, mut request) = args.selection.load()?;
+    if args.format == Format::Github {
+        args.site.of_actions(&matrix.file);
+    }
+    if let Some(folder) = &args.source {
+        let asked = args.selection.asked(&matrix)?;
+        let version = pipeline::version_of(&matrix, asked.as_ref(), folder);
+        request.version = version.map_err(Failure::bad_input)?;
+    }
+    let (offers, runners) = offers(&matrix, &args.site)?;
     if let Some(cell) = &args.explain {
         return explain(&plan::explain(&matrix, &request, &offers, cell), args.format);
     }
-    let plan = plan::plan(&matrix, &request, &offers).map_err(Failure::bad_input)?;
+    let plan = plan::plan(&matrix, &request, &offers).map_err(|error| {
+        let place = error.place();
+        Failure::bad_input(error).at(place)
+    })?;
+    // What is for programs and for a page is there besides one that shows them.
+    if matches!(args.format, Format::Table | Format::Github) {
+        actions::verdicts(&matrix.file, &plan);
+    }
     terminal::output(&match args.format {
         Format::Table => formats::table(&plan),
         Format::Json => formats::json(&plan),
         Format::Markdown => formats::markdown(&plan),
-        Format::Github => formats::github(&plan),
+        Format::Github => jobs::of(&plan, &runners, usize::from(args.concurrent))?,
     });
     Ok(())
 }
@@ -76,11 +103,11 @@ fn explain(explanation: &Explanation, format: Format) -> Result<(), Failure> {
 }
 
 /// What the runners offer, as `release` would find them.
-fn offers(matrix: &Matrix, site: &Site) -> Result<Vec<Offer>, Failure> {
+fn offers(matrix: &Matrix, site: &Site) -> Result<(Vec<Offer>, Vec<RunnerFile>), Failure> {
     if !site.has_runners(&matrix.file) {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     }
-    let request = site.workshop(&matrix.file)?;
+    let request = site.declared(&matrix.file)?;
     let (events, heard) = Events::stream();
     let offers = super::asynchronously(async {
         let workshop = Workshop::open(matrix, &request, &events).await?;
@@ -95,5 +122,5 @@ fn offers(matrix: &Matrix, site: &Site) -> Result<Vec<Offer>, Failure> {
             terminal::warning(&format!("{message}{hint}"));
         }
     }
-    offers.map_err(blame::failure)
+    Ok((offers.map_err(blame::failure)?, request.runners))
 }

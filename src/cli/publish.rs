@@ -3,9 +3,9 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
-use super::place::{GitHubArgs, Place};
+use super::place::{GitHubArgs, Place, means_nothing};
 use super::show::{Format, Show};
-use super::{Failure, blame};
+use super::{Failure, actions, blame};
 use crate::model::event::{Events, Stage};
 use crate::publish::directory::Directory;
 use crate::publish::github::{GitHub, Settings};
@@ -43,6 +43,9 @@ pub(super) struct Args {
     /// Where `modfarm release` keeps the digests of the files that it made
     #[arg(long, value_name = "DIR", env = "MODFARM_STATE", default_value = ".modfarm")]
     state: Utf8PathBuf,
+    /// The release's tag; without it mod_wsgi-VERSION or VERSION, whichever is there
+    #[arg(long, value_name = "TAG", help_heading = "Publishing on GitHub")]
+    tag: Option<String>,
     #[command(flatten)]
     github: GitHubArgs,
 }
@@ -67,7 +70,10 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         _ => Wish::Publish,
     };
     let settings = match &args.to {
-        Place::GitHub(repository) => Some(args.github.settings(repository.clone())?),
+        Place::GitHub(repository) => Some(args.github.settings(repository.clone(), args.tag)?),
+        Place::Folder(folder) if args.tag.is_some() => {
+            return Err(means_nothing("--tag", folder));
+        }
         Place::Folder(folder) => {
             args.github.refuse_for(folder)?;
             None
@@ -91,15 +97,15 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
             () = cancel.cancelled() => None,
         }
     })?;
-    show.end();
+    let record = show.end().record;
     let hint = "interrupted\nhint: run the same command again; it goes on from here";
-    match ended.ok_or_else(|| Failure::interrupted(hint))?.map_err(blame::publishing)? {
-        Some((text, well)) => {
-            terminal::output(&text);
-            if well { Ok(()) } else { Err(Failure::not_passed("")) }
-        }
-        None => Ok(()),
-    }
+    let ended = ended.ok_or_else(|| Failure::interrupted(hint))?.map_err(blame::publishing)?;
+    let Some((text, well)) = ended else {
+        actions::made(Some(release.folder()), &record);
+        return Ok(());
+    };
+    terminal::output(&text);
+    if well { Ok(()) } else { Err(Failure::not_passed("")) }
 }
 
 /// The release, every file of it verified; the digests that were taken are remembered.

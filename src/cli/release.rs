@@ -1,12 +1,12 @@
 //! `modfarm release`: the whole line, from the matrix to a release folder.
 
-use std::time::Duration;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
+use super::actions;
 use super::blame;
+use super::making::Making;
 use super::place::{GitHubArgs, Place};
 use super::report;
 use super::resume::{self, Taken};
@@ -15,7 +15,7 @@ use super::show::{Format, Show, Shown};
 use super::site::{self, Site};
 use crate::farm::journal::{Call, Ending, Entry, Journal};
 use crate::model::event::Event;
-use crate::pipeline::{self, Request, SmokeRequest};
+use crate::pipeline::{self, Rehearsal, Released, Request};
 use crate::report::terminal;
 use crate::sys::files;
 
@@ -33,23 +33,14 @@ pub(super) struct Args {
     selection: Selection,
     #[command(flatten)]
     site: Site,
-    /// The module's source: a checkout or an unpacked sdist; without it PyPI's of that version
-    #[arg(long, value_name = "DIR")]
-    source: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    making: Making,
     /// Where to: the folder that the release's own folder is made in, or github:OWNER/REPO
     #[arg(long, value_name = "PLACE", default_value = DIST)]
     to: Place,
     /// With --to github:OWNER/REPO, the folder that the release's own folder is made in [default: dist]
     #[arg(long, value_name = "DIR")]
     out: Option<Utf8PathBuf>,
-    /// End at the first failure; without it the other jobs go on, so that one run shows every failure
-    #[arg(long)]
-    fail_fast: bool,
-    /// How long one job may run
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
-    time_limit: u64,
-    #[command(flatten)]
-    smoke: Smoking,
     /// Show what would be built and written, and do neither
     #[arg(long)]
     dry_run: bool,
@@ -58,26 +49,6 @@ pub(super) struct Args {
     format: Format,
     #[command(flatten)]
     github: GitHubArgs,
-}
-
-/// What is tried in a real Apache, and with what.
-#[derive(Debug, clap::Args)]
-struct Smoking {
-    /// Do not start an Apache to try the files with
-    #[arg(long)]
-    no_smoke: bool,
-    /// Publish files that did not work in a real Apache as well, marked as such
-    #[arg(long, conflicts_with = "no_smoke")]
-    allow_failed_smoke: bool,
-    /// An Apache that can run, to try files with before the kit's: the folder that has bin/httpd.exe
-    #[arg(long, value_name = "DIR")]
-    smoke_apache: Vec<Utf8PathBuf>,
-    /// A Python that can run, to try files with before the kit's: the folder that has pythonXY.dll
-    #[arg(long, value_name = "DIR")]
-    smoke_python: Vec<Utf8PathBuf>,
-    /// How long an Apache has to start, and to answer each request
-    #[arg(long, value_name = "SECONDS", default_value_t = crate::smoke::PATIENCE.as_secs(), value_parser = clap::value_parser!(u64).range(1..=3600))]
-    smoke_patience: u64,
 }
 
 impl Args {
@@ -92,20 +63,8 @@ impl Args {
     }
 }
 
-impl Smoking {
-    fn request(self) -> SmokeRequest {
-        SmokeRequest {
-            wanted: !self.no_smoke,
-            allow_failed: self.allow_failed_smoke,
-            apaches: self.smoke_apache,
-            pythons: self.smoke_python,
-            patience: Duration::from_secs(self.smoke_patience),
-        }
-    }
-}
-
 /// Where releases are made when nobody says where.
-const DIST: &str = "dist";
+pub(super) const DIST: &str = "dist";
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     let Some(name) = &args.resume else { return make(args, None) };
@@ -119,14 +78,14 @@ fn make(args: Args, taken: Option<Taken>) -> Result<(), Failure> {
     let (dry_run, format) = (args.dry_run, args.format);
     let matrix_file = args.selection.matrix().to_owned();
     let mut request = request(args)?;
-    let state = request.workshop.state.clone();
+    let state = request.build.workshop.state.clone();
     let begun = match taken {
         _ if dry_run => Begun::default(),
         Some(taken) => {
-            request.workshop.run.clone_from(&taken.folder);
+            request.build.workshop.run.clone_from(&taken.folder);
             go_on(taken, call(&matrix_file)?)
         }
-        None => begin(&state, &request.workshop.run, call(&matrix_file)?)?,
+        None => begin(&state, &request.build.workshop.run, call(&matrix_file)?)?,
     };
     let show = Show::begin(format, begun.journal, begun.past);
     begun.first.into_iter().for_each(|event| show.events().emit(event));
@@ -135,26 +94,35 @@ fn make(args: Args, taken: Option<Taken>) -> Result<(), Failure> {
         super::cancel_on_signal(&cancel);
         let events = show.events();
         if dry_run {
-            return pipeline::rehearse(&request, events, &cancel).await.map(Some);
+            return pipeline::rehearse(&request, events, &cancel).await.map(Done::Rehearsed);
         }
-        pipeline::release(&request, events, &cancel).await.map(|_| None)
+        pipeline::release(&request, events, &cancel).await.map(Done::Released)
     })?;
     let Shown { record, journal } = show.end();
     let result = result.map_err(blame::failure);
     if !dry_run {
-        report::conclude(&record, result.as_ref().map(|_| ()), &request.workshop.run, format);
+        report::conclude(&record, result.as_ref().map(|_| ()), &request.build.workshop.run, format);
     }
     if let Some(Err(error)) = journal.map(|journal| journal.end(ending(&result))) {
         terminal::warning(&error.to_string());
     }
     match result {
-        Ok(None) => Ok(()),
-        Ok(Some(rehearsal)) => {
+        Ok(Done::Released(released)) => {
+            actions::made(Some(&released.folder), &record);
+            Ok(())
+        }
+        Ok(Done::Rehearsed(rehearsal)) => {
             terminal::output(&rehearsal.text());
             Ok(())
         }
         Err(failure) => Err(failure),
     }
+}
+
+/// What was done in the end.
+enum Done {
+    Released(Released),
+    Rehearsed(Rehearsal),
 }
 
 /// What somebody wants released, as the arguments say it.
@@ -171,25 +139,11 @@ fn request(args: Args) -> Result<Request, Failure> {
         }
         (Place::GitHub(repository), out) => {
             let to = out.unwrap_or_else(|| Utf8PathBuf::from(DIST));
-            (to, Some(args.github.settings(repository)?))
+            let tag = args.selection.tag().map(str::to_owned);
+            (to, Some(args.github.settings(repository, tag)?))
         }
     };
-    let (matrix, wanted) = args.selection.load()?;
-    let version_named = args.selection.names_version();
-    Ok(Request {
-        version: version_named.then(|| wanted.version.clone()),
-        only: wanted.only,
-        skip: wanted.skip,
-        even_if_broken: wanted.even_if_broken,
-        source: args.source,
-        workshop: args.site.workshop(&matrix.file)?,
-        smoke: args.smoke.request(),
-        to,
-        github,
-        keep_going: !args.fail_fast,
-        limit: Duration::from_secs(args.time_limit),
-        matrix,
-    })
+    Ok(Request { build: args.making.request(&args.selection, &args.site)?, to, github })
 }
 
 /// The journal of a run, what it holds already, and what is to be said first.
@@ -219,7 +173,7 @@ fn go_on(taken: Taken, call: Call) -> Begun {
 }
 
 /// How this run is begun.
-fn call(matrix: &Utf8Path) -> Result<Call, Failure> {
+pub(super) fn call(matrix: &Utf8Path) -> Result<Call, Failure> {
     Ok(Call {
         arguments: resume::own_arguments(),
         folder: resume::here()?,

@@ -82,12 +82,34 @@ pub(super) fn conclude(
         let (Some(path), Some(summary)) = (step.map(Utf8PathBuf::from), summary) else {
             return Ok(());
         };
+        let before = files::metadata(&path).map_or(0, |metadata| metadata.len());
+        let room = LARGEST_SUMMARY.saturating_sub(before);
+        let summary = cut(&summary, usize::try_from(room).unwrap_or(usize::MAX));
         files::append(&path).and_then(|file| put(&path, file, &summary))
     });
     // The release is what it is without them.
     if let Err(error) = written {
         terminal::warning(&error.to_string());
     }
+}
+
+/// GitHub shows nothing of a step's summary that is larger.
+const LARGEST_SUMMARY: u64 = 1 << 20;
+
+/// As many whole lines as there is room for; what is left out is said.
+fn cut(text: &str, room: usize) -> String {
+    const CUT: &str = "\n\nThere is no room for more here; the report of the run has all of it.\n";
+    if text.len() <= room {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    for line in text.split_inclusive('\n') {
+        if kept.len() + line.len() + CUT.len() > room {
+            break;
+        }
+        kept.push_str(line);
+    }
+    if kept.is_empty() { kept } else { kept + CUT }
 }
 
 /// Puts report and summary into the run's folder, and gives the summary.
@@ -106,4 +128,19 @@ fn write(record: &Record, ended: Ended<'_>, run: &Utf8Path) -> Result<Option<Str
 
 fn put(path: &Utf8Path, mut file: File, text: &str) -> Result<(), FileError> {
     file.write_all(text.as_bytes()).map_err(|source| FileError::new("write", path, source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_ends_with_a_whole_line_and_fits() {
+        let text = "line é\n".repeat(100);
+        assert_eq!(cut(&text, text.len()), text);
+        let short = cut(&text, 300);
+        assert!(short.len() <= 300 && short.contains("no room for more"), "{short}");
+        assert!(short.lines().next().unwrap().ends_with('é'));
+        assert_eq!(cut(&text, 20), "");
+    }
 }

@@ -44,6 +44,13 @@ pub(super) fn take_up(state: &Utf8Path, name: &str) -> Result<(Args, Taken), Fai
                 run.name
             )));
         }
+        State::Ended(_, past) | State::Unfinished(past) if !is_release(&past) => {
+            return Err(Failure::bad_input(format!(
+                "run {} is not one of modfarm release\nhint: run its own command again: modfarm {}; nothing that was built is built again",
+                run.name,
+                past.call.arguments.join(" ")
+            )));
+        }
         State::Unfinished(past) | State::Ended(_, past) => past,
         // Whoever holds it says more.
         State::Running => return Err(cannot(Journal::reopen(&run.folder).err())),
@@ -135,12 +142,18 @@ fn meaning(call: &Call) -> Option<String> {
     Some(format!("{} {args:?}", call.folder))
 }
 
+/// Whether a run was begun by `modfarm release`: no other is gone on with by name.
+fn is_release(past: &Past) -> bool {
+    past.call.arguments.first().is_some_and(|command| command == "release")
+}
+
 fn last_broken_off(state: &Utf8Path) -> Result<Run, Failure> {
     let names = runs::names(state).map_err(Failure::environment)?;
     let mut latest = None;
     for name in names {
         let run = runs::look(state, &name).map_err(Failure::environment)?;
-        match run.state {
+        match &run.state {
+            State::Unfinished(past) | State::Ended(_, past) if !is_release(past) => {}
             State::Unfinished(_) | State::Ended(Ending::Interrupted, _) => return Ok(run),
             _ => latest = latest.or(Some(run)),
         }

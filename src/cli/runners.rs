@@ -53,7 +53,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 
 fn list(args: &List) -> Result<(), Failure> {
     let matrix = matrix::load(&args.matrix).map_err(Failure::bad_input)?;
-    let request = args.site.workshop(&matrix.file)?;
+    let request = args.site.declared(&matrix.file)?;
     let survey = super::asynchronously(survey::survey(&matrix, &request))?;
     let survey = survey.map_err(|error| match error {
         SurveyError::Farm(_) => Failure::environment(error),
@@ -120,7 +120,8 @@ fn paragraph(runner: &Surveyed) -> String {
 
 fn reached(runner: &Surveyed) -> String {
     let Some(Answered { millis, modfarm, .. }) = &runner.answer else {
-        return format!("{}, no answer", runner.place);
+        let asked = if runner.usable { "not asked" } else { "no answer" };
+        return format!("{}, {asked}", runner.place);
     };
     let slots = match runner.slots {
         Some(1) => ", 1 slot".to_owned(),

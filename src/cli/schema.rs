@@ -7,6 +7,7 @@ use super::Failure;
 use crate::farm::runner_file;
 use crate::matrix;
 use crate::model::manifest::Manifest;
+use crate::model::part::Part;
 use crate::report::record::RunReport;
 use crate::report::terminal;
 
@@ -27,6 +28,8 @@ enum File {
     Runner,
     /// The manifest of a release: what was built
     Manifest,
+    /// part.json of a part: what one machine built of a release
+    Part,
     /// report.json of a run: when, on which runner, in how many tries
     Report,
 }
@@ -37,6 +40,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         File::Matrix => matrix::schema(),
         File::Runner => runner_file::schema(),
         File::Report => format!("{:#}\n", schema_for!(RunReport).as_value()),
+        File::Part => format!("{:#}\n", schema_for!(Part).as_value()),
         File::Manifest => format!("{:#}\n", schema_for!(Manifest).as_value()),
     });
     Ok(())

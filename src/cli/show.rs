@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Failure;
 use crate::farm::journal::{Entry, Journal};
 use crate::model::event::{Event, Events};
-use crate::report::{self, Json, Record, Reporter};
+use crate::report::{self, Record, Reporter};
 
 /// How a run is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -47,7 +47,7 @@ impl Show {
     pub(super) fn begin(format: Format, mut journal: Option<Journal>, past: Vec<Entry>) -> Self {
         let mut reporter: Box<dyn Reporter> = match format {
             Format::Text => report::for_people(),
-            Format::Json => Box::new(Json),
+            Format::Json => report::for_programs(),
         };
         let mut record = Record::default();
         for entry in &past {

@@ -6,14 +6,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::Failure;
 use crate::farm::runner_file::{RunnerFile, RunnerFileError};
 use crate::farm::runs;
-use crate::pipeline::WorkshopRequest;
+use crate::pipeline::{OnActions, WorkshopRequest};
 use crate::roots::catalogue::{ApacheArgument, PythonArgument};
 use crate::sys::files::{self, FileError};
 
 /// Where things are built.
 #[derive(Debug, clap::Args)]
 pub(super) struct Site {
-    /// A runner's file; repeatable; without it every runners/*.yaml beside the matrix
+    /// A runner's file, or a folder of such; repeatable; without it every runners/*.yaml beside the matrix
     #[arg(long, value_name = "FILE")]
     runner: Vec<Utf8PathBuf>,
     /// How many jobs a runner runs at once; without it what its file says, or one a core
@@ -44,17 +44,46 @@ impl Site {
         state.clone_into(&mut self.state);
     }
 
-    /// The workshop's request, for a matrix file.
+    /// The same, where runners of GitHub Actions are taken as their files declare them.
+    pub(super) fn declared(&self, matrix: &str) -> Result<WorkshopRequest, Failure> {
+        Ok(WorkshopRequest { on_actions: OnActions::Declared, ..self.workshop(matrix)? })
+    }
+
+    /// Takes the runners of GitHub Actions beside the matrix, where none is named.
+    pub(super) fn of_actions(&mut self, matrix: &str) {
+        let folder = files::parent(Utf8Path::new(matrix)).join("runners/github");
+        if self.runner.is_empty() && files::is_dir(&folder) {
+            self.runner.push(folder);
+        }
+    }
+
+    /// The workshop's request, for a matrix file. Runners of GitHub Actions are refused when it is opened.
     pub(super) fn workshop(&self, matrix: &str) -> Result<WorkshopRequest, Failure> {
-        let runners = self.runners(Utf8Path::new(matrix)).map_err(Failure::bad_input)?;
-        Ok(WorkshopRequest {
+        let runners = self.runners(Utf8Path::new(matrix)).map_err(|error| {
+            let place = error.place();
+            Failure::bad_input(error).at(place)
+        })?;
+        Ok(self.request(runners))
+    }
+
+    fn request(&self, runners: Vec<RunnerFile>) -> WorkshopRequest {
+        WorkshopRequest {
             runners,
+            on_actions: OnActions::default(),
             slots: self.slots.map(usize::from),
             apaches: self.apache_root.clone(),
             pythons: self.python_root.clone(),
             run: new_run(&self.state),
             state: self.state.clone(),
-        })
+        }
+    }
+
+    /// The same to plan with, where there may be no runner at all.
+    pub(super) fn planning(&self, matrix: &str) -> Result<WorkshopRequest, Failure> {
+        if self.has_runners(matrix) {
+            return self.declared(matrix);
+        }
+        Ok(self.request(Vec::new()))
     }
 
     /// Whether a runner was named or stands beside the matrix. A plan is worth seeing without one.
@@ -67,7 +96,15 @@ impl Site {
         if self.runner.is_empty() {
             return RunnerFile::load_all(&files::parent(matrix).join("runners"));
         }
-        RunnerFile::load_these(&self.runner)
+        let mut paths = Vec::new();
+        for named in &self.runner {
+            if files::is_dir(named) {
+                paths.extend(RunnerFile::files_in(named)?);
+            } else {
+                paths.push(named.clone());
+            }
+        }
+        RunnerFile::load_these(&paths)
     }
 }
 

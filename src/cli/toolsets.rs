@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Failure;
-use crate::model::toolset::{Found, Toolset};
+use crate::model::toolset::{Found, Toolset, what_to_install};
 use crate::report::terminal;
 use crate::sys::files;
 use crate::worker::toolsets;
@@ -32,8 +32,9 @@ enum Form {
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     // Where there is no folder to remember digests in, they are taken anew.
     let memory = super::worker::default_store().map(|store| store.join("digests.json"));
-    let found = toolsets::detect(memory.as_deref().unwrap_or(Utf8Path::new("")));
-    let found = Found::new(found);
+    let look = toolsets::detect(memory.as_deref().unwrap_or(Utf8Path::new("")));
+    look.troubles.iter().for_each(|trouble| terminal::warning(trouble));
+    let found = Found::new(look.toolsets);
     match (args.output, args.format) {
         (Some(path), _) => {
             files::write_atomic(&path, found.to_json().as_bytes()).map_err(Failure::environment)?;
@@ -46,7 +47,9 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 
 fn text(toolsets: &[Toolset]) -> String {
     if toolsets.is_empty() {
-        return "no toolset\nhint: runners/cross/setup installs the cross toolset\n".to_owned();
+        let wanted = if cfg!(windows) { "msvc" } else { "cross" };
+        let hint = what_to_install(wanted).unwrap_or_default();
+        return format!("no toolset\nhint: {hint}\n");
     }
     let mut text = String::new();
     for toolset in toolsets {

@@ -141,7 +141,7 @@ fn own_program() -> Result<Utf8PathBuf, Failure> {
 fn guard(command: &[String], program: &Utf8Path) -> Result<(), Failure> {
     match crate::sys::guard::run(command, program) {
         0 => Ok(()),
-        code => Err(Failure { message: String::new(), code }),
+        code => Err(Failure { message: String::new(), code, place: None }),
     }
 }
 
@@ -164,7 +164,9 @@ pub(super) fn default_store() -> Result<Utf8PathBuf, Failure> {
 }
 
 async fn serve(args: Args, store: Arc<Store>, options: Options) -> Result<(), Failure> {
-    let toolsets = worker::toolsets::detect(&store.root().join("digests.json"));
+    let look = worker::toolsets::detect(&store.root().join("digests.json"));
+    look.troubles.iter().for_each(|trouble| tracing::warn!("{trouble}"));
+    let toolsets = look.toolsets;
     let stop = options.stop.clone();
     let stopping = tokio::spawn({
         let stop = stop.clone();

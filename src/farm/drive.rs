@@ -10,7 +10,7 @@ use super::eligible::Classes;
 use super::reach::Link;
 use super::schedule::{Happened, Order, RunId, Schedule, Seat, Task};
 use super::under_way::{About, Came, Done, UnderWay};
-use super::{Farm, FarmError, Outcome, Policy, finished, logs, reach_runner, ready};
+use super::{Farm, FarmError, Outcome, Policy, finished, logs, objected, reach_runner, ready};
 use crate::model::event::{Event, Events};
 use crate::model::job::Job;
 
@@ -195,6 +195,9 @@ impl<'a> Drive<'a> {
         }
         // Before it is told: what a journal calls finished is never built again.
         self.farm.built.keep(job, ended.runner.unwrap_or_default(), &ended.outcome)?;
+        if let Some(objected) = objected(job, &ended.outcome) {
+            self.events.emit(objected);
+        }
         self.events.emit(finished(job, &ended.outcome, ended.runner));
         Ok(())
     }

@@ -48,6 +48,8 @@ pub struct Call {
 pub enum Ending {
     /// The release stands.
     Released,
+    /// What was asked for is built, and a part stands.
+    Built,
     /// Something did not pass.
     Failed,
     /// Somebody asked it to end.
@@ -62,6 +64,7 @@ impl Ending {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Released => "released",
+            Self::Built => "built",
             Self::Failed => "failed",
             Self::Interrupted => "interrupted",
             Self::Continued => "continued by another",
@@ -346,6 +349,7 @@ fn matters(event: &Event) -> bool {
         Event::JobFinished { outcome, .. } => *outcome != JobOutcome::Cached,
         Event::SmokeFinished { remembered, .. } => !remembered,
         Event::Published { unchanged, .. } => !unchanged,
+        Event::PartWritten { .. } => true,
         _ => false,
     }
 }

@@ -1,6 +1,7 @@
 //! The orchestrator: gives jobs to runners, follows them, brings their outputs home. It is a client of
 //! the Remote Execution API; a runner is a worker at the other end of some stream, and not trusted.
 
+mod actions;
 mod built;
 mod client;
 mod drive;
@@ -16,6 +17,7 @@ pub mod runs;
 pub mod schedule;
 mod under_way;
 
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use self::actions::{Actions, DeclaredApache};
 pub use self::reach::{Answer, Cluster, Connection, Ssh, probe};
 
 use self::built::Built;
@@ -34,9 +37,12 @@ use self::reach::Link;
 use crate::model::abi::AbiFamily;
 use crate::model::digest::Digest;
 use crate::model::event::{Event, Events, JobOutcome};
+use crate::model::finding::Severity;
 use crate::model::job::Job;
+use crate::model::message::Message;
 use crate::model::toolset::Toolset;
 use crate::sys::files::FileError;
+use crate::toolset::messages::messages;
 use crate::worker::StoreError;
 
 /// A place that can build.
@@ -177,6 +183,8 @@ pub struct Farm {
     settings: Settings,
     seats: Vec<Seat>,
     built: Built,
+    /// What was built elsewhere, by the digests of the actions.
+    elsewhere: HashMap<Digest, Bytes>,
 }
 
 /// A runner, as it was found when the farm was connected.
@@ -257,7 +265,13 @@ impl Farm {
         if seats.is_empty() {
             return Err(FarmError::NoRunner);
         }
-        Ok(Self { settings, seats, built: Built::default() })
+        Ok(Self { settings, seats, built: Built::default(), elsewhere: HashMap::new() })
+    }
+
+    /// A farm without a runner: nothing is reached, and it builds nothing.
+    #[must_use]
+    pub fn idle(settings: Settings) -> Self {
+        Self { settings, seats: Vec::new(), built: Built::default(), elsewhere: HashMap::new() }
     }
 
     /// Has a runner build for these families alone, whatever its toolsets can.
@@ -270,6 +284,11 @@ impl Farm {
     /// The same farm, with a folder in which all that is built is kept, whoever builds it.
     pub fn keeping(self, folder: &Utf8Path) -> Result<Self, FarmError> {
         Ok(Self { built: Built::open(folder)?, ..self })
+    }
+
+    /// Tells of a file that was built elsewhere: it is taken where its action comes up, and not kept.
+    pub fn tell(&mut self, action: Digest, file: Bytes) {
+        self.elsewhere.insert(action, file);
     }
 
     /// The names of the runners that were reached.
@@ -288,6 +307,9 @@ impl Farm {
     /// The outcomes that are known already, in the order of the jobs. Nothing is uploaded or run.
     pub async fn look_up(&self, jobs: &[Job]) -> Vec<Option<Outcome>> {
         let mut known = self.built.look_up(jobs).await;
+        for (job, known) in jobs.iter().zip(&mut known).filter(|(_, known)| known.is_none()) {
+            *known = self.built_elsewhere(job);
+        }
         let mut asked = JoinSet::new();
         for (index, job) in jobs.iter().enumerate().filter(|(index, _)| known[*index].is_none()) {
             if let Some(client) = self.seat_for(job).and_then(Seat::client) {
@@ -370,6 +392,12 @@ impl Farm {
         self.built.close().await;
     }
 
+    fn built_elsewhere(&self, job: &Job) -> Option<Outcome> {
+        let bytes = self.elsewhere.get(&job.action.digest())?.clone();
+        let (digest, log) = (Digest::of(&bytes), String::new());
+        Some(Outcome::Built { bytes, digest, cached: true, millis: 0, log })
+    }
+
     /// The runner that a job was planned for, or the first where that was not reached.
     fn seat_for(&self, job: &Job) -> Option<&Seat> {
         let reached = || self.seats.iter().filter(|seat| seat.away.is_none());
@@ -406,6 +434,16 @@ fn warn(events: &Events, message: &str) {
         None => (message, None),
     };
     events.warn(message, hint);
+}
+
+/// What the tools of a job that failed object to, where they say so.
+fn objected(job: &Job, outcome: &Outcome) -> Option<Event> {
+    /// More errors than these follow from the first.
+    const MOST: usize = 20;
+    let Outcome::Failed { log, .. } = outcome else { return None };
+    let errors = messages(log).into_iter().filter(|message| message.severity == Severity::Error);
+    let messages: Vec<Message> = errors.take(MOST).collect();
+    (!messages.is_empty()).then(|| Event::Objected { job: job.name(), messages })
 }
 
 fn finished(job: &Job, outcome: &Outcome, runner: Option<&str>) -> Event {

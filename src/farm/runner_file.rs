@@ -6,8 +6,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::actions::check_runs_on;
 use super::reach::{check_host, check_program};
-use super::{Cluster, Ssh};
+use super::{Actions, Cluster, DeclaredApache, Ssh};
+use crate::matrix::PythonRange;
+use crate::model::arch::Arch;
+use crate::model::place::Place;
 use crate::sys::files::{self, FileError};
 
 /// A runner file is a page; whatever is longer is something else.
@@ -18,6 +22,8 @@ const LARGEST: u64 = 64 << 10;
 pub struct RunnerFile {
     /// Its name, the stem of the file.
     pub name: String,
+    /// Its file, as it was named.
+    pub file: Utf8PathBuf,
     /// How it is reached.
     pub reached: Reached,
     /// The toolset it builds with.
@@ -31,7 +37,7 @@ pub struct RunnerFile {
 }
 
 /// How a runner is reached, as its file says it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Reached {
     /// A worker is started on this machine.
     Local,
@@ -39,6 +45,8 @@ pub enum Reached {
     Ssh(Ssh),
     /// A server runs already.
     Cluster(Cluster),
+    /// Not from here: a job of GitHub Actions runs there.
+    Actions(Actions),
 }
 
 /// How a runner is reached.
@@ -51,6 +59,8 @@ pub enum ConnectionKind {
     Ssh,
     /// A server of the Remote Execution API, over TCP.
     Cluster,
+    /// A machine that a job of GitHub Actions gets.
+    GitHub,
 }
 
 /// A runner of modfarm: how it is reached, what it builds with and against.
@@ -59,9 +69,11 @@ pub enum ConnectionKind {
 #[schemars(title = "modfarm runner")]
 struct Text {
     /// How it is reached: `local` is a worker on this machine, `ssh` one that OpenSSH's client starts on
-    /// another, `cluster` a server of the Remote Execution API that runs already
+    /// another, `cluster` a server of the Remote Execution API that runs already, `github` a machine that a
+    /// job of GitHub Actions gets
     connection: ConnectionKind,
-    /// What it builds with: `cross` is clang, lld and mingw-w64 on Linux
+    /// What it builds with: `cross` is clang, lld and mingw-w64 on Linux, `msvc` every version of Microsoft's
+    /// tools on Windows, `msvc-14.44` that one alone. A cluster needs a whole name
     toolset: String,
     /// How many jobs it runs at once; without it one a core
     #[serde(default)]
@@ -106,6 +118,22 @@ struct Text {
     /// With `cluster`, platform properties that a machine must have to get a job, besides the toolset
     #[serde(default)]
     properties: BTreeMap<String, String>,
+    /// With `github`, the labels by which a job gets such a machine: `[windows-2025]`,
+    /// `[self-hosted, windows, VC9]`
+    #[serde(default, rename = "runs-on")]
+    runs_on: Option<Vec<String>>,
+    /// With `github`, for which architectures it builds; both without it
+    #[serde(default)]
+    arches: Option<Vec<Arch>>,
+    /// With `github`, the Pythons that a job has there, which `setup-python` installs: `3.10 - 3.15`
+    #[serde(default)]
+    pythons: Option<PythonRange>,
+    /// With `github`, the Apaches that stand there: `[2.4-win64]`
+    #[serde(default)]
+    apaches: Option<Vec<DeclaredApache>>,
+    /// With `github`, how many such machines there are, where they are your own: no more jobs are made
+    #[serde(default)]
+    machines: Option<std::num::NonZeroUsize>,
 }
 
 impl Text {
@@ -115,6 +143,7 @@ impl Text {
             ConnectionKind::Local => Reached::Local,
             ConnectionKind::Ssh => Reached::Ssh(self.ssh()?),
             ConnectionKind::Cluster => Reached::Cluster(self.cluster()?),
+            ConnectionKind::GitHub => Reached::Actions(self.actions()?),
         };
         // What was not taken above is of another kind of connection.
         let left = [
@@ -128,6 +157,11 @@ impl Text {
             ("certificate", self.certificate.is_some()),
             ("key", self.key.is_some()),
             ("properties", !self.properties.is_empty()),
+            ("runs-on", self.runs_on.is_some()),
+            ("arches", self.arches.is_some()),
+            ("pythons", self.pythons.is_some()),
+            ("apaches", self.apaches.is_some()),
+            ("machines", self.machines.is_some()),
         ];
         match left.iter().find(|(_, left)| *left) {
             Some((key, _)) => Err((*key, format!("'{key}' does not go with this 'connection'"))),
@@ -162,6 +196,29 @@ impl Text {
             },
             toolset: self.toolset.clone(),
             properties: std::mem::take(&mut self.properties),
+        })
+    }
+}
+
+impl Text {
+    /// What nobody is asked, the file has to say.
+    fn actions(&mut self) -> Result<Actions, (&'static str, String)> {
+        let needs = |what: &str| ("connection", format!("'connection: github' needs '{what}'"));
+        let runs_on = self.runs_on.take().ok_or_else(|| needs("runs-on"))?;
+        check_runs_on(&runs_on).map_err(|reason| ("runs-on", reason))?;
+        if self.labels.is_empty() {
+            return Err(needs("labels"));
+        }
+        let arches = self.arches.take().unwrap_or_else(|| Arch::ALL.to_vec());
+        if arches.is_empty() {
+            return Err(("arches", "'arches' is empty".to_owned()));
+        }
+        Ok(Actions {
+            runs_on,
+            arches,
+            pythons: self.pythons.take(),
+            apaches: self.apaches.take().unwrap_or_default(),
+            machines: self.machines.take().map(std::num::NonZeroUsize::get),
         })
     }
 }
@@ -205,6 +262,29 @@ pub enum RunnerFileError {
     File(#[from] FileError),
 }
 
+impl RunnerFileError {
+    /// Where the first of what is wrong stands, where that is known.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            Self::Bad { path, reason } => {
+                let (line, column) = said_place(reason)?;
+                Some(Place::new(path.as_str(), line, column))
+            }
+            Self::Several(errors) => errors.iter().find_map(Self::place),
+            Self::Twice { .. } | Self::None { .. } | Self::File(_) => None,
+        }
+    }
+}
+
+/// The place in the words of the YAML reader, `… at line 3, column 1`.
+fn said_place(reason: &str) -> Option<(usize, usize)> {
+    let (_, place) = reason.rsplit_once(" at line ")?;
+    let (line, rest) = place.split_once(", column ")?;
+    let digits = rest.find(|found: char| !found.is_ascii_digit()).unwrap_or(rest.len());
+    Some((line.parse().ok()?, rest[..digits].parse().ok()?))
+}
+
 /// Errors one below the other, without their hints.
 fn listed(errors: &[RunnerFileError]) -> String {
     let line = |error: &RunnerFileError| {
@@ -220,13 +300,15 @@ impl RunnerFile {
         let bad = |reason: String| RunnerFileError::Bad { path: path.to_owned(), reason };
         let bytes = files::read_limited(path, LARGEST)?;
         let written = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
-        let mut text: Text =
-            serde_yaml::from_str(&written).map_err(|error| bad(error.to_string()))?;
+        let options = serde_yaml::options! { with_snippet: false };
+        let mut text: Text = serde_yaml::from_str_with_options(&written, options)
+            .map_err(|error| bad(on_one_line(&error.to_string())))?;
         Ok(Self {
             reached: text
                 .reached()
                 .map_err(|(key, reason)| bad(format!("{reason}{}", place(&written, key))))?,
             name: path.file_stem().unwrap_or_default().to_owned(),
+            file: path.to_owned(),
             labels: text.labels,
             toolset: text.toolset,
             slots: text.slots.map(std::num::NonZeroUsize::get),
@@ -236,6 +318,11 @@ impl RunnerFile {
 
     /// Reads every runner file in a folder, by name. All that cannot be used are named at once.
     pub fn load_all(folder: &Utf8Path) -> Result<Vec<Self>, RunnerFileError> {
+        Self::load_these(&Self::files_in(folder)?)
+    }
+
+    /// The runner files in a folder, by name; that there is one is made sure of.
+    pub fn files_in(folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>, RunnerFileError> {
         let names = files::names(folder)
             .or_else(|error| if error.is_not_found() { Ok(Vec::new()) } else { Err(error) })?;
         let paths: Vec<Utf8PathBuf> = names
@@ -246,7 +333,7 @@ impl RunnerFile {
         if paths.is_empty() {
             return Err(RunnerFileError::None { folder: folder.to_owned() });
         }
-        Self::load_these(&paths)
+        Ok(paths)
     }
 
     /// Reads these files. All that cannot be used are named at once.
@@ -272,6 +359,12 @@ impl RunnerFile {
             _ => Err(RunnerFileError::Several(errors)),
         }
     }
+}
+
+/// What the YAML reader says without the hint of a value, for whoever reads it has one of ours.
+fn on_one_line(said: &str) -> String {
+    let Some((message, rest)) = said.split_once('\n') else { return said.to_owned() };
+    format!("{message}{}", rest.rfind(" at line ").map_or("", |place| &rest[place..]))
 }
 
 /// Where a key stands, in the words of the YAML reader; nothing where it stands on no line of its own.
@@ -315,9 +408,29 @@ mod tests {
             ("toolset: cross\nconnection: ssh\nhost: a b\n", "at line 3, column 1"),
             ("connection: ssh\ntoolset: cross\nhost: a\nprogram: my farm\n", "at line 4, column 1"),
             ("connection: local\ntoolset: cross\nconfig: x\n", "'config' does not go with"),
+            ("connection: local\ntoolset: cross\nruns-on: [x]\n", "at line 3, column 1"),
+            ("connection: github\ntoolset: msvc\nlabels: [VC14]\n", "needs 'runs-on' at line 1"),
+            ("connection: github\ntoolset: msvc\nruns-on: [w]\n", "needs 'labels' at line 1"),
+            (
+                "connection: github\ntoolset: msvc\nlabels: [VC14]\nruns-on: [\"a b\"]\n",
+                "'a b' is no label for 'runs-on': letters, digits and . _ - are all that it may hold at line 4",
+            ),
+            (
+                "connection: github\ntoolset: msvc\nlabels: [VC14]\nruns-on: [w]\nhost: x\n",
+                "'host' does not go with",
+            ),
+            (
+                "connection: github\ntoolset: msvc\nlabels: [VC14]\nruns-on: [w]\npythons: \"3\"\n",
+                "line 5",
+            ),
         ] {
-            let error = load(text).unwrap_err().to_string();
+            let error = load(text).unwrap_err();
+            let place = error.place();
+            let error = error.to_string();
             assert!(error.contains("mine.yaml") && error.contains(expected), "{error}");
+            let said =
+                place.map(|place| format!("at line {}, column {}", place.line, place.column));
+            assert!(error.contains(&said.expect(&error)), "{error}");
         }
     }
 

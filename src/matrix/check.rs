@@ -8,14 +8,16 @@ use serde_yaml::{Location, Spanned};
 use super::fault::{Fault, Problem, place};
 use super::file::{
     AbsentRow, ApacheRow, BrokenRow, CompilerRow, ExceptionRow, ExceptionVerdict, MatrixFile,
-    ModuleRow, PinRow, PythonRow,
+    ModuleRow, PinRow, PythonPinRow, PythonRow,
 };
 use super::nearest::nearest;
 use super::{
-    Absent, AbsentThing, Apache, Broken, Exception, Matrix, MatrixError, Pin, Python, Rule,
+    Absent, AbsentThing, Apache, Broken, Exception, Matrix, MatrixError, Pin, Python, PythonPin,
+    Rule,
 };
 use crate::model::abi::AbiFamily;
 use crate::model::cell::{ApacheLabel, CellId, Verdict};
+use crate::model::digest::Sha256;
 use crate::model::python::PythonTag;
 
 /// The bytes of a file as text, without a byte order mark.
@@ -36,6 +38,7 @@ pub(super) fn matrix(file: MatrixFile, name: &str, text: &str) -> Checked<Matrix
     let check = Check { name, text, compilers: &file.compilers };
     check.module(&file.module)?;
     check.compiler_names()?;
+    let msvc = check.tools()?;
     let mut apaches = check.apaches(file.apaches)?;
     apaches.sort_by(|one, other| layout_key(one).cmp(&layout_key(other)));
     let mut pythons = check.pythons(file.pythons)?;
@@ -55,6 +58,7 @@ pub(super) fn matrix(file: MatrixFile, name: &str, text: &str) -> Checked<Matrix
         exceptions: Vec::new(),
         decided: HashMap::new(),
         compilers: file.compilers.iter().map(|(name, row)| (name.clone(), row.value.abi)).collect(),
+        msvc,
     };
     matrix.absent = check.absent(file.absent, &matrix)?;
     for row in file.exceptions {
@@ -105,6 +109,37 @@ impl Check<'_> {
         let what = format!("'{name}' is no label of a compiler");
         let problem = self.problem(row.referenced, Fault::Value(what));
         Err(problem.hint("a label is letters and digits, as Apache Lounge writes them: VC10, VS17"))
+    }
+
+    /// The versions of Microsoft's tools that the compilers pin: two numbers, of which the second may be
+    /// but begun, and the first is the family's.
+    fn tools(&self) -> Checked<BTreeMap<String, String>> {
+        let pinned = self
+            .compilers
+            .iter()
+            .filter_map(|(label, row)| Some((label, row, row.value.msvc.as_ref()?)));
+        pinned
+            .map(|(label, row, msvc)| {
+                let version = &msvc.value;
+                let is_number =
+                    |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
+                let parts =
+                    version.split_once('.').filter(|(one, two)| is_number(one) && is_number(two));
+                let problem = |what: String| self.problem(msvc.referenced, Fault::Value(what));
+                let Some((major, _)) = parts else {
+                    let what = format!("'{version}' is no version of Microsoft's tools");
+                    return Err(problem(what)
+                        .hint("as their folders are named, two numbers of it: \"14.44\""));
+                };
+                let family = row.value.abi;
+                if family.as_str().strip_prefix("VC") != Some(major) {
+                    let what = format!("the tools {version} do not build for {family}");
+                    let number = family.as_str().trim_start_matches("VC");
+                    return Err(problem(what).hint(format!("those of {family} are {number}.…")));
+                }
+                Ok((label.clone(), version.clone()))
+            })
+            .collect()
     }
 
     fn compiler(&self, name: &str, location: Location) -> Checked<&CompilerRow> {
@@ -179,9 +214,10 @@ impl Check<'_> {
 
     fn python(&self, row: PythonRow, line: usize) -> Checked<Python> {
         let abi = self.compiler(&row.compiler.value, row.compiler.referenced)?.abi;
-        let pin = |(arch, pin)| Ok((arch, self.pin(pin)?));
+        let tag = row.version.value;
+        let pin = |(arch, pin)| Ok((arch, self.python_pin(pin, tag)?));
         Ok(Python {
-            tag: row.version.value,
+            tag,
             compiler: row.compiler.value,
             abi,
             roots: row.roots.into_iter().map(pin).collect::<Checked<_>>()?,
@@ -189,10 +225,43 @@ impl Check<'_> {
         })
     }
 
+    fn python_pin(&self, pin: Spanned<PythonPinRow>, tag: PythonTag) -> Checked<PythonPin> {
+        let PythonPinRow { nuget, url, sha256 } = pin.value;
+        match (nuget, url) {
+            (Some(version), None) => {
+                let version = self.package(version, tag)?;
+                Ok(PythonPin::NuGet { version, sha256 })
+            }
+            (None, Some(url)) => Ok(PythonPin::Archive(self.archive(url, sha256)?)),
+            _ => {
+                let what = "a root is either a `nuget` version or a `url`".to_owned();
+                let problem = self.problem(pin.referenced, Fault::Value(what));
+                Err(problem.hint("{ nuget: \"3.13.2\" }, or { url: \"https://…\", sha256: \"…\" }"))
+            }
+        }
+    }
+
+    /// A version of the Python, as NuGet spells it.
+    fn package(&self, version: Spanned<String>, tag: PythonTag) -> Checked<String> {
+        let series = format!("{}.{}.", tag.major, tag.minor);
+        let part = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+        let text = &version.value;
+        if text.starts_with(&series) && text.len() < 40 && text.bytes().all(part) {
+            return Ok(version.value);
+        }
+        let what = format!("'{text}' is no version of Python {tag}");
+        let problem = self.problem(version.referenced, Fault::Value(what));
+        Err(problem
+            .hint(format!("it begins with {series} and is spelled as NuGet does: {series}2")))
+    }
+
     fn pin(&self, pin: Spanned<PinRow>) -> Checked<Pin> {
-        let url = pin.value.url;
+        self.archive(pin.value.url, pin.value.sha256)
+    }
+
+    fn archive(&self, url: Spanned<String>, sha256: Option<Sha256>) -> Checked<Pin> {
         if is_trusted(&url.value) && !url.value.contains(char::is_whitespace) {
-            return Ok(Pin { url: url.value, sha256: pin.value.sha256 });
+            return Ok(Pin { url: url.value, sha256 });
         }
         let what = format!("'{}' is no https URL", url.value);
         Err(self.problem(url.referenced, Fault::Value(what)).hint("it begins with https://"))
@@ -393,8 +462,10 @@ fn cell_id(matrix: &Matrix, apache: usize, python: usize) -> CellId {
     CellId { apache: matrix.apaches[apache].label.clone(), python: python.tag, abi }
 }
 
-/// Over plain http anybody on the way can answer, but for this machine itself.
-fn is_trusted(url: &str) -> bool {
+/// Whether what comes from an address is what its owner sent: over plain http anybody on the way can answer,
+/// but for this machine itself.
+#[must_use]
+pub fn is_trusted(url: &str) -> bool {
     let host = url.strip_prefix("http://").and_then(|rest| rest.split(['/', ':']).next());
     url.starts_with("https://") || matches!(host, Some("127.0.0.1" | "localhost"))
 }

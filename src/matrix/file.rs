@@ -60,6 +60,11 @@ pub(super) struct CompilerRow {
     pub(super) abi: AbiFamily,
     /// The year of the Visual Studio it came with: the order of the labels.
     pub(super) visual_studio: u16,
+    /// The version of Microsoft's tools that builds for the Pythons of this compiler, or its beginning, where
+    /// Microsoft's tools build for them; without it the newest of the family that is installed.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) msvc: Option<Spanned<String>>,
 }
 
 /// A Python.
@@ -74,8 +79,8 @@ pub(super) struct PythonRow {
     pub(super) compiler: Spanned<String>,
     /// Pinned archives with a root for an architecture.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<Arch, PinRow>")]
-    pub(super) roots: BTreeMap<Arch, Spanned<PinRow>>,
+    #[schemars(with = "BTreeMap<Arch, PythonPinRow>")]
+    pub(super) roots: BTreeMap<Arch, Spanned<PythonPinRow>>,
 }
 
 /// An Apache build.
@@ -106,6 +111,23 @@ pub(super) struct PinRow {
     /// Where it is; https, but for this machine itself.
     #[schemars(with = "String")]
     pub(super) url: Spanned<String>,
+    /// Its SHA-256. Without it the first download is recorded in `matrix.lock`.
+    #[serde(default)]
+    pub(super) sha256: Option<Sha256>,
+}
+
+/// A Python that is downloaded and must be what it was: a package of NuGet, or any archive.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PythonPinRow {
+    /// The version of NuGet's package of this Python, as NuGet spells it: 3.13.2, 3.15.0-rc1.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) nuget: Option<Spanned<String>>,
+    /// Where an archive is; https, but for this machine itself.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) url: Option<Spanned<String>>,
     /// Its SHA-256. Without it the first download is recorded in `matrix.lock`.
     #[serde(default)]
     pub(super) sha256: Option<Sha256>,

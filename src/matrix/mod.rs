@@ -13,6 +13,7 @@ mod file;
 mod nearest;
 mod range;
 
+pub use check::is_trusted;
 pub use fault::{Fault, Problem};
 pub use nearest::{most_like, nearest};
 pub use range::{PythonRange, VersionRange};
@@ -21,6 +22,7 @@ use crate::model::abi::AbiFamily;
 use crate::model::arch::Arch;
 use crate::model::cell::{ApacheLabel, Verdict};
 use crate::model::digest::Sha256;
+use crate::model::place::Place;
 use crate::model::python::PythonTag;
 use crate::model::version::Version;
 use crate::sys::files::{self, FileError};
@@ -101,6 +103,17 @@ pub enum MatrixError {
     Wrong(Box<Problem>),
 }
 
+impl MatrixError {
+    /// Where in the file it stands, where it does.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            Self::Wrong(problem) => Some(Place::new(&problem.file, problem.line, problem.column)),
+            Self::Read(_) | Self::TooLarge { .. } => None,
+        }
+    }
+}
+
 impl From<Problem> for MatrixError {
     fn from(problem: Problem) -> Self {
         Self::Wrong(Box::new(problem))
@@ -148,6 +161,8 @@ pub struct Matrix {
     pub exceptions: Vec<Exception>,
     /// The compilers' labels and their families.
     pub compilers: BTreeMap<String, AbiFamily>,
+    /// The versions of Microsoft's tools that are pinned, or their beginnings, by the compilers' labels.
+    pub msvc: BTreeMap<String, String>,
     apache_index: BTreeMap<ApacheLabel, usize>,
     python_index: HashMap<PythonTag, usize>,
     decided: HashMap<(usize, usize), usize>,
@@ -215,8 +230,8 @@ pub struct Python {
     pub compiler: String,
     /// The ABI family of its compiler.
     pub abi: AbiFamily,
-    /// Archives to build against.
-    pub roots: BTreeMap<Arch, Pin>,
+    /// Archives and packages to build against.
+    pub roots: BTreeMap<Arch, PythonPin>,
     /// Its line in the file.
     pub line: usize,
 }
@@ -228,6 +243,20 @@ pub struct Pin {
     pub url: String,
     /// What it must be; without it the first download is recorded.
     pub sha256: Option<Sha256>,
+}
+
+/// A Python that is downloaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PythonPin {
+    /// Any archive.
+    Archive(Pin),
+    /// NuGet's package of this version, and what it must be, where that is known.
+    NuGet {
+        /// The version, as NuGet spells it.
+        version: String,
+        /// What it must be; without it the first download is recorded.
+        sha256: Option<Sha256>,
+    },
 }
 
 /// Which Pythons some versions of the module go with.

@@ -229,6 +229,38 @@ fn values_are_of_their_kind() {
 }
 
 #[test]
+fn a_compiler_may_pin_its_tools() {
+    let pinned = |msvc: &str| {
+        let compiler = "VS17: { abi: VC14, visual_studio: 2022";
+        changed(compiler, &format!("{compiler}, msvc: {msvc}"))
+    };
+    let matrix = pinned("\"14.4\"").unwrap();
+    assert_eq!(matrix.msvc.into_iter().collect::<Vec<_>>(), [("VS17".into(), "14.4".into())]);
+    for wrong in ["\"14\"", "\"14.x\"", "v143", "\"14.44.35207\"", "\"14.\""] {
+        assert_problem(pinned(wrong), (5, 49), "is no version of Microsoft's tools", "14.44");
+    }
+    assert_problem(pinned("\"10.0\""), (5, 49), "do not build for VC14", "14.");
+}
+
+#[test]
+fn a_python_is_an_archive_or_a_package() {
+    let rooted = |root: &str| {
+        let python = "version: \"3.13\", compiler: VS17";
+        changed(python, &format!("{python}, roots: {{ win64: {{ {root} }} }}"))
+    };
+    let matrix = rooted("nuget: \"3.13.2\"").unwrap();
+    let pin = PythonPin::NuGet { version: "3.13.2".to_owned(), sha256: None };
+    assert_eq!(matrix.pythons[1].roots[&Arch::Win64], pin);
+    assert_problem(rooted("nuget: \"3.12.2\""), (8, 65), "no version of Python 3.13", "3.13.");
+    assert_problem(rooted("nuget: \"3.13.2/../x\""), (8, 65), "no version of Python", "");
+    let both = "nuget: \"3.13.2\", url: x";
+    assert_problem(rooted(both), (8, 56), "either a `nuget` version or a `url`", "3.13.2");
+    let none = "";
+    assert_problem(rooted(none), (8, 56), "either", "");
+    assert_problem(rooted("url: \"http://x/y\""), (8, 63), "no https URL", "");
+}
+
+#[test]
 fn what_is_no_yaml_is_shown_at_its_place() {
     assert_problem(changed("  - { version: \"2.7\"", "\t- { version: \"2.7\""), (7, 2), "", "tabs");
     assert_problem(parse("", "m.yaml", Limits::default()), (1, 1), "is empty", "");

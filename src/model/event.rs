@@ -5,6 +5,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use serde::{Deserialize, Serialize};
 
 use super::finding::Finding;
+use super::message::Message;
+use super::part::FailedStage;
 use super::smoke::Smoke;
 
 /// The stages of a release, in order.
@@ -99,6 +101,11 @@ pub enum Event {
         /// How long it took, in milliseconds.
         millis: u64,
     },
+    /// The module's source is what stands in a folder that somebody named, and not what a place of sources has.
+    Sourced {
+        /// The folder, as it was named.
+        folder: String,
+    },
     /// A job waits for a place.
     JobQueued {
         /// The job's name: its first cell.
@@ -127,6 +134,13 @@ pub enum Event {
         runner: String,
         /// Why: the runner's fault, or that another was first.
         reason: String,
+    },
+    /// What the tools of a job that failed object to: the errors, the first ones of many.
+    Objected {
+        /// The job's name.
+        job: String,
+        /// The errors; files in them are named from the folder of the build.
+        messages: Vec<Message>,
     },
     /// A job ended.
     JobFinished {
@@ -233,6 +247,33 @@ pub enum Event {
         message: String,
         /// What to do about it.
         hint: Option<String>,
+    },
+    /// Parts are about to be put together.
+    Assembling {
+        /// The module's name and version: `mod_wsgi 6.1.1`.
+        title: String,
+        /// How many parts there are.
+        parts: usize,
+    },
+    /// A cell has no file that can be released.
+    CellFailed {
+        /// Its id.
+        cell: String,
+        /// How far it came.
+        stage: FailedStage,
+        /// Why it came no further.
+        reason: String,
+        /// The end of what was said about it.
+        log: String,
+    },
+    /// A part stands.
+    PartWritten {
+        /// Its folder.
+        place: String,
+        /// Cells in it that have a file.
+        cells: usize,
+        /// Cells that did not come as far as they should.
+        failed: usize,
     },
     /// The release stands.
     Published {

@@ -11,6 +11,17 @@ pub fn commands(found: char) -> bool {
         || order.contains(&found)
 }
 
+/// A text without what commands: its lines stay, and what else commands is replaced.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let plain = |found: char| match found {
+        '\n' | '\t' => found,
+        _ if commands(found) => char::REPLACEMENT_CHARACTER,
+        _ => found,
+    };
+    text.replace("\r\n", "\n").chars().map(plain).collect()
+}
+
 /// Whether a name that somebody else gave is that of a file, and of nothing that leads elsewhere or hides.
 #[must_use]
 pub fn is_file_name(name: &str) -> bool {

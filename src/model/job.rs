@@ -36,6 +36,23 @@ pub fn log_name(cell: &str) -> String {
     format!("{}.log", cell.replace(['/', '\\'], "_"))
 }
 
+/// The last lines of a log, and no more bytes than a page can bear.
+#[must_use]
+pub fn log_end(log: &str) -> String {
+    let mut from = log.len().saturating_sub(LOG_BYTES);
+    while !log.is_char_boundary(from) {
+        from += 1;
+    }
+    let lines: Vec<&str> = log[from..].lines().collect();
+    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+}
+
+/// So many lines of a log are its end.
+const LOG_LINES: usize = 40;
+
+/// And so many bytes at most.
+const LOG_BYTES: usize = 8 << 10;
+
 /// A command, its input tree and the one file it makes.
 #[derive(Clone, Debug)]
 pub struct Action {

@@ -9,6 +9,15 @@ use super::cell::ApacheLabel;
 use super::python::PythonTag;
 use super::version::Version;
 
+/// How the name of a root begins that a runner's file declares: it is there, and nobody has seen it.
+pub const DECLARED: &str = "declared/";
+
+/// The same of an Apache.
+pub const DECLARED_APACHE: &str = "declared/apache/";
+
+/// The same of a Python, which a job asks `setup-python` for.
+pub const DECLARED_PYTHON: &str = "declared/python/";
+
 /// Everything the plan needs to know of one runner.
 #[derive(Clone, Debug)]
 pub struct Offer {

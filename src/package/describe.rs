@@ -1,4 +1,4 @@
-//! Plan, roots and inspected files -> what a release says of itself.
+//! Plan, roots and inspected files -> what was made, in records; and these -> what a release says of itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ pub struct Proven {
     pub input_root: Sha256,
 }
 
-/// What a release is described from.
+/// What was made is recorded from this.
 #[derive(Debug)]
 pub struct Facts<'a> {
     /// The plan.
@@ -47,44 +47,82 @@ pub struct Facts<'a> {
     pub seen: BTreeMap<CellId, Smoke>,
 }
 
+/// What was made of a plan, here or in parts elsewhere: what a release is described from.
+#[derive(Debug, Default)]
+pub struct Made {
+    /// The roots that it was built against, by name.
+    pub roots: BTreeMap<String, RootRecord>,
+    /// The cells that have a file.
+    pub cells: BTreeMap<CellId, MadeCell>,
+}
+
+/// A cell's file, and all that is known of it.
+#[derive(Debug)]
+pub struct MadeCell {
+    /// The file, as the inspection passed it.
+    pub file: Inspected,
+    /// Its record.
+    pub record: BuiltRecord,
+}
+
+impl Made {
+    /// Every toolset once, whichever runners have it.
+    #[must_use]
+    pub fn toolsets(&self) -> Vec<ToolsetRecord> {
+        let toolsets = self.cells.values().map(|cell| &cell.record.inputs.toolset);
+        let distinct: BTreeMap<_, _> =
+            toolsets.map(|toolset| ((&toolset.name, toolset.digest), toolset)).collect();
+        distinct.into_values().cloned().collect()
+    }
+}
+
+/// What was made, in records.
+#[must_use]
+pub fn record(facts: Facts<'_>) -> Made {
+    let Facts { plan, source, roots, toolsets, mut proven, mut seen } = facts;
+    let mut made = Made::default();
+    for cell in &plan.cells {
+        let (Build::By(by), Some(proven)) = (&cell.build, proven.remove(&cell.id)) else {
+            continue;
+        };
+        let seen = seen.remove(&cell.id);
+        let smoke = seen.unwrap_or_else(|| Smoke::NotRun { reason: "not tried".to_owned() });
+        let Some(inputs) = inputs(by, &proven, source, roots, toolsets) else { continue };
+        let record = built_record(&plan.module, &cell.id, by, &proven, smoke, roots, inputs);
+        for name in [&by.apache_root, &by.python_root] {
+            made.roots.extend(roots.get(name).map(|root| (name.clone(), root_record(root))));
+        }
+        made.cells.insert(cell.id.clone(), MadeCell { file: proven.file, record });
+    }
+    made
+}
+
 /// The contents of the release, its archives still to be made.
 #[must_use]
-pub fn describe(facts: Facts<'_>) -> Contents {
-    let Facts { plan, source, roots, toolsets, mut proven, mut seen } = facts;
+pub fn describe(plan: &Plan, source: &Source, made: Made) -> Contents {
+    let (toolsets, warnings) = (made.toolsets(), warnings(plan, &made));
+    let Made { roots, cells: mut made } = made;
     let mut modules = BTreeMap::new();
-    let mut used = BTreeSet::new();
     let cells = plan
         .cells
         .iter()
         .map(|cell| {
-            let proven = proven.remove(&cell.id);
-            let seen = seen.remove(&cell.id);
-            let made_of =
-                |by: &Assignment, proven: &Proven| inputs(by, proven, source, roots, toolsets);
-            let record = record(plan, cell, proven.as_ref(), seen, roots, made_of);
-            if let (Some(built), Some(proven)) = (&record.built, proven) {
-                used.extend([built.apache_root.clone(), built.python_root.clone()]);
-                modules.insert(built.path.clone(), proven.file);
-            }
-            record
+            let built = made.remove(&cell.id).map(|MadeCell { file, record }| {
+                modules.insert(record.path.clone(), file);
+                record
+            });
+            cell_record(cell, built)
         })
         .collect();
     let mut manifest = Manifest {
         format_version: FORMAT_VERSION,
         modfarm: env!("CARGO_PKG_VERSION").to_owned(),
-        module: ModuleRecord {
-            name: plan.module.clone(),
-            version: source.version.clone(),
-            source: source.origin.clone(),
-            source_sha256: source.sha256,
-            source_tree: source.tree.digest().sha256,
-            package: source.package.as_ref().ok().map(PythonPackage::digest),
-        },
-        toolsets: distinct(toolsets),
-        roots: roots.values().filter(|root| used.contains(&root.name)).map(root_record).collect(),
+        module: module_record(&plan.module, source),
+        toolsets,
+        roots: roots.into_values().collect(),
         cells,
         archives: Vec::new(),
-        warnings: warnings(plan, toolsets),
+        warnings,
     };
     match &source.package {
         Ok(_) => wheel::assign(&mut manifest),
@@ -94,26 +132,26 @@ pub fn describe(facts: Facts<'_>) -> Contents {
     Contents { manifest, modules, licence, package }
 }
 
-fn record(
-    plan: &Plan,
-    cell: &PlannedCell,
-    proven: Option<&Proven>,
-    seen: Option<Smoke>,
-    roots: &BTreeMap<String, Root>,
-    made_of: impl Fn(&Assignment, &Proven) -> Option<InputsRecord>,
-) -> CellRecord {
+/// The module that is built.
+#[must_use]
+pub fn module_record(module: &str, source: &Source) -> ModuleRecord {
+    ModuleRecord {
+        name: module.to_owned(),
+        version: source.version.clone(),
+        source: source.origin.clone(),
+        source_sha256: source.sha256,
+        source_tree: source.tree.digest().sha256,
+        package: source.package.as_ref().ok().map(PythonPackage::digest),
+    }
+}
+
+/// A cell of the plan, with its file or the reason why there is none.
+#[must_use]
+pub fn cell_record(cell: &PlannedCell, built: Option<BuiltRecord>) -> CellRecord {
     let id = &cell.id;
-    let built = match (&cell.build, proven) {
-        (Build::By(by), Some(proven)) => {
-            let seen = seen.unwrap_or_else(|| Smoke::NotRun { reason: "not tried".to_owned() });
-            made_of(by, proven)
-                .map(|inputs| built_record(&plan.module, id, by, proven, seen, roots, inputs))
-        }
-        _ => None,
-    };
     let not_built = match &cell.build {
-        Build::Nobody { reason } => Some(reason.clone()),
-        Build::By(_) | Build::Never => None,
+        Build::Nobody { reason } if built.is_none() => Some(reason.clone()),
+        _ => None,
     };
     CellRecord {
         id: id.clone(),
@@ -181,13 +219,6 @@ fn inputs(
     })
 }
 
-/// Every toolset once, whichever runners have it.
-fn distinct(toolsets: &BTreeMap<(String, String), Toolset>) -> Vec<ToolsetRecord> {
-    let by_digest: BTreeMap<_, _> =
-        toolsets.values().map(|toolset| ((&toolset.name, toolset.digest), toolset)).collect();
-    by_digest.into_values().map(toolset_record).collect()
-}
-
 fn toolset_record(toolset: &Toolset) -> ToolsetRecord {
     ToolsetRecord {
         name: toolset.name.clone(),
@@ -209,9 +240,11 @@ fn root_record(root: &Root) -> RootRecord {
 }
 
 /// What holds for every file of the release.
-fn warnings(plan: &Plan, toolsets: &BTreeMap<(String, String), Toolset>) -> Vec<String> {
+fn warnings(plan: &Plan, made: &Made) -> Vec<String> {
     let mut warnings = plan.warnings.clone();
-    if toolsets.keys().any(|(_, toolset)| toolset == "cross") {
+    let toolsets: BTreeSet<&str> =
+        made.cells.values().map(|cell| cell.record.toolset.as_str()).collect();
+    if toolsets.contains("cross") {
         warnings.push(
             "Compiled with clang and linked with lld against mingw-w64's import library of the same \
              C runtime, not with Microsoft's compiler."

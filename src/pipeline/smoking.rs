@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{ReleaseError, Request};
+use super::{BuildRequest, ReleaseError};
 use crate::model::arch::Arch;
 use crate::model::cell::{CellId, Verdict};
 use crate::model::digest::Sha256;
@@ -48,7 +48,7 @@ struct Group {
 
 /// The installations at hand: those named for it, those named to build against that can run as well,
 /// those of the runners' kits.
-pub(super) fn installations(request: &Request) -> Result<Installations, RunningError> {
+pub(super) fn installations(request: &BuildRequest) -> Result<Installations, RunningError> {
     const GIVEN: &str = "a directory";
     let mut all = Installations::default();
     if !request.smoke.wanted {
@@ -72,9 +72,9 @@ pub(super) fn installations(request: &Request) -> Result<Installations, RunningE
     Ok(all)
 }
 
-/// What is seen of every file. One that fails fails the release, after all were tried.
+/// What is seen of every file.
 pub(super) async fn smoke(
-    request: &Request,
+    request: &BuildRequest,
     plan: &Plan,
     version: &Version,
     proven: &BTreeMap<CellId, Proven>,
@@ -110,7 +110,15 @@ pub(super) async fn smoke(
     }
     run(request, wanted, &mut results, &mut memory, cancel).await?;
     results.tell_not_run();
-    judge(request, plan, results.seen)
+    if !results.seen.values().any(|seen| matches!(seen, Smoke::Failed { .. })) {
+        files::remove_dir_all(&folder(request))?;
+    }
+    Ok(results.seen)
+}
+
+/// The folder of what is left of trials that failed.
+pub(super) fn folder(request: &BuildRequest) -> Utf8PathBuf {
+    request.workshop.run.join("smoke")
 }
 
 /// What runs an Apache here, looked for when it is first needed.
@@ -153,7 +161,7 @@ struct Wanted {
 
 /// Runs the trials, so many at a time as jobs.
 async fn run(
-    request: &Request,
+    request: &BuildRequest,
     wanted: Vec<Wanted>,
     results: &mut Results<'_>,
     memory: &mut Memory,
@@ -193,24 +201,18 @@ async fn run(
     }
 }
 
-/// A failure of a supported cell is one of the release.
-fn judge(
-    request: &Request,
-    plan: &Plan,
-    seen: BTreeMap<CellId, Smoke>,
-) -> Result<BTreeMap<CellId, Smoke>, ReleaseError> {
-    let folder = request.workshop.run.join("smoke");
-    let failed = |cell: &CellId| matches!(seen.get(cell), Some(Smoke::Failed { .. }));
-    if !seen.keys().any(failed) {
-        files::remove_dir_all(&folder)?;
+/// The supported cells whose files failed, where that matters.
+pub(super) fn not_served<'a>(
+    request: &BuildRequest,
+    plan: &'a Plan,
+    seen: &BTreeMap<CellId, Smoke>,
+) -> Vec<&'a CellId> {
+    if request.smoke.allow_failed {
+        return Vec::new();
     }
     let supported = plan.cells.iter().filter(|cell| cell.verdict == Verdict::Supported);
-    let cells: Vec<String> =
-        supported.map(|cell| &cell.id).filter(|id| failed(id)).map(ToString::to_string).collect();
-    if cells.is_empty() || request.smoke.allow_failed {
-        return Ok(seen);
-    }
-    Err(ReleaseError::NotServed { cells, folder })
+    let failed = |cell: &&CellId| matches!(seen.get(*cell), Some(Smoke::Failed { .. }));
+    supported.map(|cell| &cell.id).filter(failed).collect()
 }
 
 /// Cells with the same file and the same installations are one trial.
@@ -247,7 +249,7 @@ impl Group {
 }
 
 fn trial(
-    request: &Request,
+    request: &BuildRequest,
     plan: &Plan,
     version: &Version,
     group: &Group,
@@ -262,7 +264,7 @@ fn trial(
         claim: Claim { version: Some(version.clone()), python: Some(cell.python) },
         host: Host::of(apache, python),
         setting: Setting::default(),
-        folder: request.workshop.run.join("smoke").join(Utf8Path::new(&cell.to_string())),
+        folder: folder(request).join(Utf8Path::new(&cell.to_string())),
     }
 }
 

@@ -6,12 +6,13 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 
 use super::workshop::{WorkshopRequest, gather, runner};
-use crate::farm::runner_file::RunnerFile;
+use crate::farm::runner_file::{Reached, RunnerFile};
 use crate::farm::{self, Answer, FarmError, Settings};
 use crate::matrix::Matrix;
 use crate::model::abi::AbiFamily;
 use crate::model::arch::Arch;
 use crate::model::digest::Sha256;
+use crate::model::toolset::{compiler_to_install, is_of, what_to_install};
 use crate::roots::RootError;
 use crate::roots::catalogue::Catalogue;
 
@@ -66,7 +67,7 @@ pub struct Answered {
 /// A toolset of a runner.
 #[derive(Debug, Serialize)]
 pub struct ToolsetThere {
-    /// `cross` or `msvc`.
+    /// `cross`, `msvc-14.44`.
     pub name: String,
     /// Its parts and their versions.
     pub version: String,
@@ -113,7 +114,8 @@ pub async fn survey(matrix: &Matrix, request: &WorkshopRequest) -> Result<Survey
     let program = Settings::new()?.program;
     let mut asking = JoinSet::new();
     for (place, file) in request.runners.iter().enumerate() {
-        let (runner, program) = (runner(file, request), program.clone());
+        let Some(runner) = runner(file, request) else { continue };
+        let program = program.clone();
         asking.spawn(async move { (place, farm::probe(&runner, &program).await) });
     }
     let catalogues = gather(matrix, request)?;
@@ -125,8 +127,9 @@ pub async fn survey(matrix: &Matrix, request: &WorkshopRequest) -> Result<Survey
         }
     }
     let mut runners = Vec::new();
-    for (file, answer) in request.runners.iter().zip(answers.into_values()) {
-        let place = runner(file, request).connection.place();
+    for (place, file) in request.runners.iter().enumerate() {
+        let answer = answers.remove(&place);
+        let place = place_of(file, request);
         let slots = request.slots.or(file.slots);
         let catalogue = catalogues.get(&file.name);
         runners.push(surveyed(file, matrix, place, slots, catalogue, answer));
@@ -152,23 +155,29 @@ fn surveyed(
     place: String,
     slots: Option<usize>,
     catalogue: Option<&Catalogue>,
-    answer: Result<Answer, FarmError>,
+    answer: Option<Result<Answer, FarmError>>,
 ) -> Surveyed {
     let (apaches, pythons) = catalogue.map(roots).unwrap_or_default();
     let mut lacks = Vec::new();
     let mut jobs = None;
     let answer = match answer {
-        Ok(answer) => {
+        // Nobody asks a machine of GitHub Actions.
+        None => {
+            lacks.extend(label_lacks(file, matrix, None));
+            None
+        }
+        Some(Ok(answer)) => {
             lacks.extend(toolset_lacks(file, matrix, &answer));
             lacks.extend(oddities(file, &answer));
             jobs = Some(answer.jobs);
             Some(answered(answer))
         }
-        Err(error) => {
+        Some(Err(error)) => {
             lacks.push(lack(true, &error.to_string()));
             None
         }
     };
+    lacks.extend(catalogue.iter().flat_map(|it| &it.lacks).map(|text| lack(false, text)));
     for (kind, roots) in [("Apache", &apaches), ("Python", &pythons)] {
         if roots.is_empty() {
             lacks.push(lack(true, &no_roots(kind)));
@@ -188,11 +197,22 @@ fn surveyed(
     }
 }
 
+/// How a runner is reached.
+fn place_of(file: &RunnerFile, request: &WorkshopRequest) -> String {
+    match (&file.reached, runner(file, request)) {
+        (_, Some(runner)) => runner.connection.place(),
+        (Reached::Actions(actions), None) => {
+            format!("GitHub Actions, runs-on {}", actions.runs_on.join(", "))
+        }
+        (_, None) => String::new(),
+    }
+}
+
 fn no_roots(kind: &str) -> String {
+    let (small, here) = (kind.to_lowercase(), if cfg!(windows) { "installed or " } else { "" });
     format!(
-        "no {kind} to build against is at hand for it\nhint: `kit:` in its file names the folder of a \
-         cross kit, which runners/cross/setup makes here; --{}-root and the matrix name others",
-        kind.to_lowercase()
+        "no {kind} to build against is {here}at hand for it\nhint: `kit:` in its file names the folder of a \
+         cross kit, which runners/cross/setup makes here; --{small}-root and the matrix name others"
     )
 }
 
@@ -212,20 +232,31 @@ fn answered(answer: Answer) -> Answered {
 }
 
 fn toolset_lacks(file: &RunnerFile, matrix: &Matrix, answer: &Answer) -> Vec<Lack> {
-    let wanted = answer.toolsets.iter().find(|toolset| toolset.name == file.toolset);
-    let Some(toolset) = wanted else {
+    let meant = || answer.toolsets.iter().filter(|toolset| toolset.is_called(&file.toolset));
+    if meant().next().is_none() {
         let names: Vec<&str> =
             answer.toolsets.iter().map(|toolset| toolset.name.as_str()).collect();
         let has = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
         let hint = match file.toolset.as_str() {
             "cross" => {
-                "\nhint: `runners/cross/setup` on that machine installs clang, lld and mingw-w64"
+                Some("`runners/cross/setup` on that machine installs clang, lld and mingw-w64")
             }
-            _ => "",
+            other => what_to_install(other),
         };
-        let name = &file.toolset;
-        return vec![lack(true, &format!("the toolset '{name}' is not there, but {has}{hint}"))];
-    };
+        let what = format!("the toolset '{}' is not there, but {has}", file.toolset);
+        return vec![Lack { what, hint: hint.map(str::to_owned), fatal: true }];
+    }
+    let families: BTreeSet<AbiFamily> =
+        meant().flat_map(|toolset| toolset.families.iter().copied()).collect();
+    label_lacks(file, matrix, Some(&families))
+}
+
+/// What is wrong with a runner's labels; what its toolset can is not known of every one.
+fn label_lacks(
+    file: &RunnerFile,
+    matrix: &Matrix,
+    families: Option<&BTreeSet<AbiFamily>>,
+) -> Vec<Lack> {
     let unknown = file.labels.iter().filter_map(|label| {
         let family = matrix.compilers.get(label).copied().or_else(|| label.parse().ok());
         match family {
@@ -234,8 +265,11 @@ fn toolset_lacks(file: &RunnerFile, matrix: &Matrix, answer: &Answer) -> Vec<Lac
                  compilers of the matrix are {}",
                 matrix.compilers.keys().cloned().collect::<Vec<_>>().join(", ")
             )),
-            Some(family) if !toolset.families.contains(&family) => {
-                Some(format!("its toolset cannot build for its label '{label}'"))
+            Some(family) if families.is_some_and(|families| !families.contains(&family)) => {
+                let is_msvc = file.toolset.starts_with("msvc");
+                let hint = is_msvc.then(|| format!("\nhint: {}", compiler_to_install(family)));
+                let hint = hint.unwrap_or_default();
+                Some(format!("its toolset cannot build for its label '{label}'{hint}"))
             }
             Some(_) => None,
         }
@@ -268,31 +302,37 @@ fn oddities(file: &RunnerFile, answer: &Answer) -> Vec<Lack> {
 
 /// Runners whose compilers differ share no jobs: what one builds is not what the other does.
 fn compare(runners: &mut [Surveyed]) {
-    let digest = |runner: &Surveyed| {
-        let answer = runner.answer.as_ref()?;
-        let there = answer.toolsets.iter().find(|toolset| toolset.name == runner.toolset)?;
-        Some((there.name.clone(), there.digest))
-    };
-    let all: BTreeSet<(String, Sha256)> = runners.iter().filter_map(digest).collect();
-    let known: Vec<(String, Option<(String, Sha256)>)> =
-        runners.iter().map(|runner| (runner.runner.clone(), digest(runner))).collect();
+    let known: Vec<(String, BTreeMap<String, Sha256>)> =
+        runners.iter().map(|runner| (runner.runner.clone(), meant(runner))).collect();
     for runner in runners {
-        let Some((name, own)) = digest(runner) else { continue };
-        if !all.iter().any(|(other, digest)| *other == name && *digest != own) {
-            continue;
+        for (name, own) in meant(runner) {
+            let differs = |theirs: &BTreeMap<String, Sha256>| {
+                theirs.get(&name).is_some_and(|digest| *digest != own)
+            };
+            let others = known.iter().filter(|(_, theirs)| differs(theirs));
+            let others: Vec<&str> = others.map(|(other, _)| other.as_str()).collect();
+            if others.is_empty() {
+                continue;
+            }
+            let of = match name.as_str() {
+                "cross" => "clang, lld and mingw-w64",
+                _ => "the compiler and of the Windows SDK",
+            };
+            let what = format!(
+                "its '{name}' differs from that of {}: they share no jobs\nhint: the same versions of \
+                 {of} on all make them one pool",
+                others.join(", ")
+            );
+            runner.lacks.push(lack(false, &what));
         }
-        let differs = |key: &Option<(String, Sha256)>| {
-            key.as_ref().is_some_and(|(other, digest)| *other == name && *digest != own)
-        };
-        let others: Vec<&str> =
-            known.iter().filter(|(_, key)| differs(key)).map(|(other, _)| other.as_str()).collect();
-        let what = format!(
-            "its '{name}' differs from that of {}: they share no jobs\nhint: the same versions of clang, \
-             lld and mingw-w64 on all make them one pool",
-            others.join(", ")
-        );
-        runner.lacks.push(lack(false, &what));
     }
+}
+
+/// The toolsets of a runner that its file means, and what each is known by.
+fn meant(runner: &Surveyed) -> BTreeMap<String, Sha256> {
+    let there = runner.answer.iter().flat_map(|answer| &answer.toolsets);
+    let meant = there.filter(|toolset| is_of(&toolset.name, &runner.toolset));
+    meant.map(|toolset| (toolset.name.clone(), toolset.digest)).collect()
 }
 
 fn lack(fatal: bool, text: &str) -> Lack {

@@ -6,22 +6,23 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
+use super::parts::PartError;
 use crate::farm::runner_file::{Reached, RunnerFile};
-use crate::farm::{Cluster, Connection, Farm, FarmError, Runner, Settings};
+use crate::farm::{Actions, Cluster, Connection, Farm, FarmError, Runner, Settings};
 use crate::inspect::{Context, RootExports};
 use crate::matrix::Matrix;
 use crate::model::abi::AbiFamily;
 use crate::model::cell::{CellId, Verdict};
 use crate::model::event::Events;
 use crate::model::offer::Offer;
-use crate::model::toolset::Toolset;
+use crate::model::toolset::{Toolset, what_to_install};
 use crate::model::version::Version;
-use crate::plan::{Assignment, Build, Plan, PlanError};
+use crate::plan::{Assignment, Build, Explanation, Plan, PlanError};
 use crate::publish::PublishError;
-use crate::publish::directory::DirectoryError;
 use crate::publish::github::GitHubError;
 use crate::publish::release::FolderError;
 use crate::roots::catalogue::{ApacheArgument, Catalogue, CatalogueError, PythonArgument};
+use crate::roots::installed::{self, Installed};
 use crate::roots::lock::{LockError, LockFile};
 use crate::roots::running::RunningError;
 use crate::roots::{Root, RootError, Source, SourceError};
@@ -29,12 +30,15 @@ use crate::smoke::SmokeError;
 use crate::sys::digests::DigestCache;
 use crate::sys::files::{self, FileError};
 use crate::sys::secret;
+use crate::sys::staging::StagingError;
 
 /// Which runners, which roots, which caches.
 #[derive(Debug)]
 pub struct WorkshopRequest {
     /// The runners.
     pub runners: Vec<RunnerFile>,
+    /// What is made of those of GitHub Actions.
+    pub on_actions: OnActions,
     /// How many jobs a runner runs at once, where not its file's number.
     pub slots: Option<usize>,
     /// Apache roots named on the command line.
@@ -45,6 +49,18 @@ pub struct WorkshopRequest {
     pub state: Utf8PathBuf,
     /// The folder of this run's journal and logs.
     pub run: Utf8PathBuf,
+}
+
+/// What is made of runners of GitHub Actions, which nobody reaches from outside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnActions {
+    /// Nothing can be built on them from here.
+    #[default]
+    Refused,
+    /// They offer what their files declare.
+    Declared,
+    /// This machine is one: it runs the job, and what stands on it is what it offers.
+    Here,
 }
 
 /// The workshop, open.
@@ -96,6 +112,16 @@ pub enum ReleaseError {
         /// Why the first of them is not built.
         reason: String,
     },
+    /// A runner is a machine of GitHub Actions.
+    #[error(
+        "runner '{runner}' is a machine that a job of GitHub Actions gets ({file}): nothing can be built on it from here\nhint: `modfarm release --via github` has the workflow build there"
+    )]
+    OnActions {
+        /// The runner.
+        runner: String,
+        /// Its file.
+        file: Utf8PathBuf,
+    },
     /// A runner's label is none that the matrix knows.
     #[error(
         "runner '{runner}': the label '{label}' is neither a compiler of the matrix nor an ABI family\nhint: a label is one of {}", known.join(", ")
@@ -139,6 +165,50 @@ pub enum ReleaseError {
     /// Files cannot be tried.
     #[error(transparent)]
     Smoke(#[from] SmokeError),
+    /// What somebody asks for is never built.
+    #[error(
+        "{cell} is never built: {reason}\nhint: leave it out; `modfarm plan --explain {cell}` names the line of the matrix that says so"
+    )]
+    Excluded {
+        /// The cell.
+        cell: Box<CellId>,
+        /// Why.
+        reason: String,
+    },
+    /// What somebody asks for is no cell.
+    #[error("{0}")]
+    NoCell(Box<Explanation>),
+    /// Parts cannot be put together.
+    #[error(transparent)]
+    Part(#[from] PartError),
+    /// A part was written, and not all of it was built.
+    #[error(
+        "{} of {of} did not come as far as {} should{}\nhint: what was built is in {folder}; `modfarm build --reuse {folder}` builds only the others",
+        cells_count(cells.len()), if cells.len() == 1 { "it" } else { "they" }, listed(cells)
+    )]
+    PartFailed {
+        /// The cells, each with its reason.
+        cells: Vec<String>,
+        /// So many cells were to be built.
+        of: usize,
+        /// The part.
+        folder: Utf8PathBuf,
+    },
+    /// Some cells are in no part, or failed in all of them.
+    #[error(
+        "{module} {version} is not released: {} of {of} {} not built{}\nhint: nothing was written; run the jobs of these cells again: only they are built, all others are taken from their parts",
+        cells_count(cells.len()), if cells.len() == 1 { "is" } else { "are" }, listed(cells)
+    )]
+    Incomplete {
+        /// The module.
+        module: String,
+        /// Its version.
+        version: Box<Version>,
+        /// The cells, each with its reason.
+        cells: Vec<String>,
+        /// So many cells make the release.
+        of: usize,
+    },
     /// Ended with Ctrl-C.
     #[error("interrupted\nhint: nothing was published; the next run continues from the cache")]
     Cancelled,
@@ -146,6 +216,19 @@ pub enum ReleaseError {
 
 fn cells_count(cells: usize) -> String {
     if cells == 1 { "1 cell".to_owned() } else { format!("{cells} cells") }
+}
+
+/// One a line; what is more than a person reads is counted.
+fn listed(cells: &[String]) -> String {
+    const MOST: usize = 40;
+    let mut text = String::new();
+    for cell in cells.iter().take(MOST) {
+        text += &format!("\n  {cell}");
+    }
+    if cells.len() > MOST {
+        text += &format!("\n  and {} more", cells.len() - MOST);
+    }
+    text
 }
 
 fn count(jobs: usize) -> String {
@@ -159,8 +242,8 @@ impl ReleaseError {
     }
 }
 
-impl From<DirectoryError> for ReleaseError {
-    fn from(error: DirectoryError) -> Self {
+impl From<StagingError> for ReleaseError {
+    fn from(error: StagingError) -> Self {
         Self::Publish(error.into())
     }
 }
@@ -190,6 +273,7 @@ impl Workshop {
         request: &WorkshopRequest,
         events: &Events,
     ) -> Result<Self, ReleaseError> {
+        request.refuse_actions()?;
         let limits = limits(&request.runners, matrix)?;
         let cache = request.state.join("cache");
         let logs = request.run.join("logs");
@@ -199,13 +283,23 @@ impl Workshop {
             ..Settings::new()?
         };
         warn_of_open_tokens(&request.runners, events);
-        let runners = request.runners.iter().map(|file| runner(file, request)).collect();
+        let runners: Vec<Runner> =
+            request.runners.iter().filter_map(|file| runner(file, request)).collect();
+        // None is named, or all of them are machines of GitHub Actions.
+        let idle = runners.is_empty();
         // What lies on the disk is read while the workers ask their compilers for their versions.
-        let (farm, kept) = tokio::join!(Farm::connect(runners, settings, events), async {
+        let connecting = async {
+            if idle {
+                return Ok(Farm::idle(settings));
+            }
+            Farm::connect(runners, settings, events).await
+        };
+        let (farm, kept) = tokio::join!(connecting, async {
             let digests = DigestCache::load(&request.state.join("digests.json"));
             Ok::<_, ReleaseError>((gather(matrix, request)?, digests))
         });
         let (mut farm, (catalogues, digests)) = (farm?.keeping(&cache.join("store"))?, kept?);
+        catalogues.values().take(1).for_each(|catalogue| warn_of_no_roots(catalogue, events));
         for (runner, families) in &limits {
             farm.limit(runner, families.clone());
         }
@@ -214,8 +308,13 @@ impl Workshop {
             .iter()
             .filter_map(|file| {
                 let limit = limits.get(file.name.as_str()).map(Vec::as_slice);
-                offer(file, limit, &farm, catalogues.get(&file.name)?, events)
+                let catalogue = catalogues.get(&file.name)?;
+                Some(match request.declared(file) {
+                    Some(actions) => vec![declared(file, actions, limit, catalogue)],
+                    None => offered(file, limit, &farm, catalogue, events),
+                })
             })
+            .flatten()
             .collect();
         let newest = matrix
             .apaches
@@ -240,6 +339,11 @@ impl Workshop {
     #[must_use]
     pub fn farm(&self) -> &Farm {
         &self.farm
+    }
+
+    /// The farm, to be told of what was built elsewhere.
+    pub(super) fn farm_mut(&mut self) -> &mut Farm {
+        &mut self.farm
     }
 
     /// What every runner offers.
@@ -353,6 +457,26 @@ impl Workshop {
     }
 }
 
+impl WorkshopRequest {
+    /// What a runner's file declares, where that is all that is known of it.
+    fn declared<'a>(&self, file: &'a RunnerFile) -> Option<&'a Actions> {
+        match &file.reached {
+            Reached::Actions(actions) if self.on_actions == OnActions::Declared => Some(actions),
+            _ => None,
+        }
+    }
+
+    fn refuse_actions(&self) -> Result<(), ReleaseError> {
+        let on_actions = |file: &&RunnerFile| matches!(file.reached, Reached::Actions(_));
+        match self.runners.iter().find(on_actions) {
+            Some(RunnerFile { name, file, .. }) if self.on_actions == OnActions::Refused => {
+                Err(ReleaseError::OnActions { runner: name.clone(), file: file.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 fn assignments(plan: &Plan) -> impl Iterator<Item = &Assignment> {
     plan.cells.iter().filter_map(|cell| match &cell.build {
         Build::By(by) => Some(by),
@@ -365,25 +489,44 @@ pub(super) fn gather(
     matrix: &Matrix,
     request: &WorkshopRequest,
 ) -> Result<BTreeMap<String, Catalogue>, RootError> {
+    let installed = installed::look();
     let gathered = request.runners.iter().map(|file| {
         let kit = file.kit.as_deref();
-        let catalogue = Catalogue::gather(matrix, &request.apaches, &request.pythons, kit)?;
+        let (apaches, pythons) = (&request.apaches, &request.pythons);
+        // What is installed here is nothing to a machine of GitHub's.
+        let Some(actions) = request.declared(file) else {
+            let catalogue = Catalogue::gather(matrix, apaches, pythons, &installed, kit)?;
+            return Ok((file.name.clone(), catalogue));
+        };
+        let mut catalogue =
+            Catalogue::gather(matrix, apaches, pythons, &Installed::default(), kit)?;
+        catalogue.declare(actions.apaches(), actions.pythons(matrix));
         Ok((file.name.clone(), catalogue))
     });
     gathered.collect()
 }
 
-pub(super) fn runner(file: &RunnerFile, request: &WorkshopRequest) -> Runner {
-    Runner {
-        name: file.name.clone(),
-        slots: request.slots.or(file.slots).unwrap_or(0),
-        connection: match &file.reached {
-            Reached::Local => {
-                Connection::Local { store: request.state.join("cache").join("store") }
-            }
-            Reached::Ssh(ssh) => Connection::Ssh(ssh.clone()),
-            Reached::Cluster(cluster) => Connection::Cluster(cluster.clone()),
-        },
+/// The runner that a file describes; nothing where nobody can reach it from here.
+pub(super) fn runner(file: &RunnerFile, request: &WorkshopRequest) -> Option<Runner> {
+    let here = || Connection::Local { store: request.state.join("cache").join("store") };
+    let connection = match &file.reached {
+        Reached::Local => here(),
+        Reached::Ssh(ssh) => Connection::Ssh(ssh.clone()),
+        Reached::Cluster(cluster) => Connection::Cluster(cluster.clone()),
+        Reached::Actions(_) if request.on_actions == OnActions::Here => here(),
+        Reached::Actions(_) => return None,
+    };
+    let slots = request.slots.or(file.slots).unwrap_or(0);
+    Some(Runner { name: file.name.clone(), slots, connection })
+}
+
+/// Says what is installed and cannot be built against, where there is nothing else of its kind.
+fn warn_of_no_roots(catalogue: &Catalogue, events: &Events) {
+    if catalogue.apaches.is_empty() || catalogue.pythons.is_empty() {
+        for lack in &catalogue.lacks {
+            let (what, hint) = lack.split_once("\nhint: ").unwrap_or((lack, ""));
+            events.warn(what, (!hint.is_empty()).then(|| hint.to_owned()));
+        }
     }
 }
 
@@ -426,39 +569,65 @@ fn limits<'a>(
         .collect()
 }
 
-/// What a runner offers, of the families that its labels limit it to; a toolset that its machine does not
-/// have is a warning. One that was not reached was warned of already.
-fn offer(
+/// What a runner of GitHub Actions offers, as its file declares it. Whether the machine has it, the job there
+/// will see.
+fn declared(
+    file: &RunnerFile,
+    actions: &Actions,
+    limit: Option<&[AbiFamily]>,
+    catalogue: &Catalogue,
+) -> Offer {
+    Offer {
+        runner: file.name.clone(),
+        toolset: file.toolset.clone(),
+        families: limit.unwrap_or_default().to_vec(),
+        arches: actions.arches.clone(),
+        apaches: catalogue.apaches.clone(),
+        pythons: catalogue.pythons.clone(),
+    }
+}
+
+/// What a runner offers with each of its toolsets that its file means, of the families that its labels
+/// limit it to; that its machine has none is a warning. One that was not reached was warned of already.
+fn offered(
     file: &RunnerFile,
     limit: Option<&[AbiFamily]>,
     farm: &Farm,
     catalogue: &Catalogue,
     events: &Events,
-) -> Option<Offer> {
+) -> Vec<Offer> {
     if !farm.runners().any(|runner| runner == file.name) {
-        return None;
+        return Vec::new();
     }
-    let toolset = farm.toolsets(&file.name).iter().find(|toolset| toolset.name == file.toolset);
-    let Some(toolset) = toolset else {
+    let toolsets = farm.toolsets(&file.name).iter().filter(|it| it.is_called(&file.toolset));
+    let offers: Vec<Offer> =
+        toolsets.map(|toolset| offer(file, limit, toolset, catalogue)).collect();
+    if offers.is_empty() {
         events.warn(
             format!("runner {} does not have the toolset '{}'", file.name, file.toolset),
-            Some("runners/cross/setup installs the cross toolset".to_owned()),
+            what_to_install(&file.toolset).map(str::to_owned),
         );
-        return None;
-    };
-    Some(Offer {
+    }
+    offers
+}
+
+fn offer(
+    file: &RunnerFile,
+    limit: Option<&[AbiFamily]>,
+    toolset: &Toolset,
+    catalogue: &Catalogue,
+) -> Offer {
+    let families = toolset.families.iter().copied();
+    Offer {
         runner: file.name.clone(),
         toolset: toolset.name.clone(),
-        families: toolset
-            .families
-            .iter()
-            .copied()
+        families: families
             .filter(|family| limit.is_none_or(|limit| limit.contains(family)))
             .collect(),
         arches: toolset.arches.clone(),
         apaches: catalogue.apaches.clone(),
         pythons: catalogue.pythons.clone(),
-    })
+    }
 }
 
 /// The exports that a module will meet: of the DLLs where the root has them, of the import libraries
@@ -493,16 +662,6 @@ pub(super) fn nothing_to_build(plan: &Plan) -> ReleaseError {
         })
         .unwrap_or_else(|| "all of them are excluded".to_owned());
     ReleaseError::NothingToBuild { cells: plan.cells.len(), reason }
-}
-
-/// The error where a folder holds another version than the one asked for.
-pub(super) fn other_version(module: &str, source: Source, wanted: Version) -> ReleaseError {
-    ReleaseError::Source(SourceError::OtherVersion {
-        place: "the source".to_owned(),
-        module: module.to_owned(),
-        found: Box::new(source.version),
-        wanted: Box::new(wanted),
-    })
 }
 
 /// Says what the plan warns of and what nobody builds, in a line each: `modfarm plan`, the manifest and

@@ -11,6 +11,7 @@ use crate::model::abi::AbiFamily;
 use crate::model::arch::Arch;
 use crate::model::offer::{ApacheOffer, Offer, Serves};
 use crate::model::python::PythonTag;
+use crate::model::toolset::msvc_version;
 
 /// Assigns the cells of a matrix to the runners on offer.
 pub(super) struct Assigner<'a> {
@@ -68,7 +69,22 @@ impl<'a> Assigner<'a> {
             Candidates::None { reason } => return Build::Nobody { reason: reason.clone() },
         };
         let arch = build.label.arch;
-        for candidate in candidates.iter() {
+        let pinned = matrix.msvc.get(&python.compiler).map(String::as_str);
+        let (fit, unfit): (Vec<&Candidate<'_>>, Vec<&Candidate<'_>>) = candidates
+            .iter()
+            .partition(|candidate| fits(&offers[candidate.offer].offer.toolset, pinned));
+        if let (Some(pinned), true) = (pinned, fit.is_empty()) {
+            let there =
+                unfit.iter().map(|candidate| offers[candidate.offer].offer.toolset.as_str());
+            let there: BTreeSet<&str> = there.collect();
+            let there = listed(&Vec::from_iter(there), "none");
+            let reason = format!(
+                "no toolset is of msvc {pinned}, which the matrix asks for with {} (there are {there})",
+                python.compiler
+            );
+            return Build::Nobody { reason };
+        }
+        for candidate in &fit {
             let indexed = &offers[candidate.offer];
             if let Some(root) = indexed.pythons.get(&(python.tag, arch)) {
                 return Build::By(Assignment {
@@ -80,7 +96,7 @@ impl<'a> Assigner<'a> {
                 });
             }
         }
-        Build::Nobody { reason: no_python(python.tag, arch, candidates) }
+        Build::Nobody { reason: no_python(python.tag, arch, &fit) }
     }
 }
 
@@ -153,7 +169,15 @@ fn who_links(offers: &[Indexed<'_>]) -> String {
     listed(&names, "none")
 }
 
-fn no_python(tag: PythonTag, arch: Arch, candidates: &[Candidate<'_>]) -> String {
+/// Whether a toolset is of the version that is pinned; toolsets that are not Microsoft's are not meant.
+fn fits(toolset: &str, pinned: Option<&str>) -> bool {
+    match (msvc_version(toolset), pinned) {
+        (Some(version), Some(pinned)) => version.starts_with(pinned),
+        _ => true,
+    }
+}
+
+fn no_python(tag: PythonTag, arch: Arch, candidates: &[&Candidate<'_>]) -> String {
     let tags: BTreeSet<PythonTag> =
         candidates.iter().flat_map(|candidate| candidate.pythons.iter().copied()).collect();
     let names: Vec<String> = tags.iter().map(ToString::to_string).collect();

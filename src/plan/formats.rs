@@ -12,7 +12,7 @@ use crate::model::cell::{CellId, Verdict};
 use crate::model::version::Version;
 
 mod github;
-pub use github::{MAX_ENTRIES, github};
+pub use github::{Machine, github};
 
 /// The version of the JSON formats of plans and explanations.
 pub const FORMAT_VERSION: u32 = 1;

@@ -8,6 +8,7 @@
 mod assign;
 mod explain;
 pub mod formats;
+pub mod grouping;
 mod select;
 
 pub use explain::{Explanation, Grounds, Why, explain};
@@ -15,6 +16,7 @@ pub use explain::{Explanation, Grounds, Why, explain};
 use crate::matrix::{Broken, Matrix, Rule};
 use crate::model::cell::{CellId, Verdict};
 use crate::model::offer::Offer;
+use crate::model::place::Place;
 use crate::model::version::Version;
 
 use assign::Assigner;
@@ -168,6 +170,17 @@ pub enum PlanError {
         /// The version asked for.
         version: Box<Version>,
     },
+}
+
+impl PlanError {
+    /// The line of the matrix that says so, where one does.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            Self::Broken { file, line, .. } => Some(Place::new(file, *line, 0)),
+            _ => None,
+        }
+    }
 }
 
 /// The plan of a version.

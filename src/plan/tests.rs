@@ -226,3 +226,43 @@ fn free_threaded_pythons_are_for_those_that_know_them() {
     assert!(has("6.1.1"));
     assert!(!has("5.0.2"));
 }
+
+/// A Windows machine with these versions of Microsoft's tools, all of the last family, the newest first.
+fn windows(tools: &[&str]) -> Vec<Offer> {
+    let offer = |version: &&str| Offer {
+        runner: "windows".into(),
+        toolset: format!("msvc-{version}"),
+        families: vec![AbiFamily::Vc14],
+        ..cross(&["3.10", "3.13"])
+    };
+    tools.iter().map(offer).collect()
+}
+
+#[test]
+fn the_newest_tools_build_unless_the_matrix_pins_others() {
+    let (new, old) = ("Apache24-win64-VS17/py313-VC14", "Apache24-win64-VS17/py310-VC14");
+    let offers = windows(&["14.44", "14.29", "14.16"]);
+    let built = plan(&the_matrix(), &request("6.1.1"), &offers).unwrap();
+    assert_eq!(
+        (by(&built, new).toolset.as_str(), by(&built, old).toolset.as_str()),
+        ("msvc-14.44", "msvc-14.44")
+    );
+
+    let mut pinned = the_matrix();
+    pinned.msvc.insert("VS16".to_owned(), "14.2".to_owned());
+    let built = plan(&pinned, &request("6.1.1"), &offers).unwrap();
+    assert_eq!(
+        (by(&built, new).toolset.as_str(), by(&built, old).toolset.as_str()),
+        ("msvc-14.44", "msvc-14.29")
+    );
+
+    let built = plan(&pinned, &request("6.1.1"), &windows(&["14.44"])).unwrap();
+    assert_eq!(
+        nobody(&built, old),
+        "no toolset is of msvc 14.2, which the matrix asks for with VS16 (there are msvc-14.44)"
+    );
+    // Whatever is not Microsoft's is not meant.
+    let offers = [windows(&["14.44"]), vec![cross(&["3.10"])]].concat();
+    let built = plan(&pinned, &request("6.1.1"), &offers).unwrap();
+    assert_eq!(by(&built, old).toolset, "cross");
+}

@@ -7,73 +7,32 @@ use super::PublishError;
 use super::protocol::{Difference, Missing, Place, Stored};
 use super::release::Release;
 use crate::model::event::{Event, Events};
-use crate::sys::files::{self, FileError, Lock};
+use crate::sys::files;
+use crate::sys::staging::{Staging, StagingError};
 
 /// A directory that a release is being made for, held so that no other run does the same.
 #[derive(Debug)]
-pub struct Directory {
-    folder: Utf8PathBuf,
-    staging: Utf8PathBuf,
-    _lock: Lock,
-}
-
-/// A directory that cannot take a release.
-#[derive(Debug, thiserror::Error)]
-pub enum DirectoryError {
-    /// Another run holds it.
-    #[error(
-        "another modfarm is making {path} just now\nhint: wait for it, or name another folder with --to"
-    )]
-    Busy {
-        /// The folder of the release.
-        path: Utf8PathBuf,
-    },
-    /// Something else stands in its place.
-    #[error(
-        "{path} is there, but is no release of modfarm's\nhint: move it away, or name another folder with --to"
-    )]
-    Foreign {
-        /// The folder of the release.
-        path: Utf8PathBuf,
-    },
-    /// It cannot be written to.
-    #[error(transparent)]
-    File(#[from] FileError),
-}
+pub struct Directory(Staging);
 
 impl Directory {
-    /// Takes the place `parent/name` for a release that has a file called `mark`, and makes a staging
-    /// folder beside it: whatever would fail at the end (no permission, no space to write to) fails
-    /// here, before anything is built.
-    pub fn prepare(parent: &Utf8Path, name: &str, mark: &str) -> Result<Self, DirectoryError> {
-        let folder = parent.join(name);
-        let lock = files::try_lock(&parent.join(format!(".{name}.lock")))?
-            .ok_or_else(|| DirectoryError::Busy { path: folder.clone() })?;
-        let foreign = files::exists(&folder)
-            && !files::exists(&folder.join(mark))
-            && !(files::is_dir(&folder) && files::names(&folder)?.is_empty());
-        if foreign {
-            return Err(DirectoryError::Foreign { path: folder });
-        }
-        let staging = parent.join(format!(".{name}.staging"));
-        // The lock is ours: what stands there is of a run that was killed.
-        files::remove_dir_all(&staging)?;
-        files::create_dir_all(&staging)?;
-        Ok(Self { folder, staging, _lock: lock })
+    /// Takes the place `parent/name` for a release that has a file called `mark`: whatever would fail at
+    /// the end fails here, before anything is built.
+    pub fn prepare(parent: &Utf8Path, name: &str, mark: &str) -> Result<Self, StagingError> {
+        Staging::take(&parent.join(name), "release", mark).map(Self)
     }
 
     /// Where a release stands or would stand, and what is there. Nothing is touched.
     pub fn look(
         parent: &Utf8Path,
         release: &Release,
-    ) -> Result<(Utf8PathBuf, Vec<Stored>), DirectoryError> {
+    ) -> Result<(Utf8PathBuf, Vec<Stored>), StagingError> {
         let folder = parent.join(name_of(release));
         let there = if files::is_dir(&folder) { contents(&folder)? } else { Vec::new() };
         Ok((folder, there))
     }
 
     /// Takes the place for a release that stands somewhere else.
-    pub fn of(parent: &Utf8Path, release: &Release) -> Result<Self, DirectoryError> {
+    pub fn of(parent: &Utf8Path, release: &Release) -> Result<Self, StagingError> {
         let name = name_of(release);
         let manifest = release.assets().iter().find(|asset| Release::is_manifest(asset));
         Self::prepare(parent, &name, manifest.map_or("", |asset| &asset.name))
@@ -82,24 +41,24 @@ impl Directory {
     /// The folder of the release, where the last one stands, if any.
     #[must_use]
     pub fn folder(&self) -> &Utf8Path {
-        &self.folder
+        self.0.folder()
     }
 
     /// The empty folder to write the release into.
     #[must_use]
     pub fn staging(&self) -> &Utf8Path {
-        &self.staging
+        self.0.staging()
     }
 }
 
 impl Place for Directory {
     fn name(&self) -> String {
-        self.folder.to_string()
+        self.folder().to_string()
     }
 
     async fn published(&mut self, _: &Release) -> Result<Option<Vec<Stored>>, PublishError> {
-        let stands = files::is_dir(&self.folder);
-        Ok(if stands { Some(contents(&self.folder)?) } else { None })
+        let stands = files::is_dir(self.folder());
+        Ok(if stands { Some(contents(self.folder())?) } else { None })
     }
 
     /// The staging folder was made when the place was taken; an earlier release is exchanged whole.
@@ -108,7 +67,7 @@ impl Place for Directory {
     }
 
     async fn contents(&mut self, _: &Release) -> Result<Vec<Stored>, PublishError> {
-        Ok(contents(&self.staging)?)
+        Ok(contents(self.staging())?)
     }
 
     fn is_ours_alone(&self) -> bool {
@@ -116,7 +75,7 @@ impl Place for Directory {
     }
 
     async fn remove(&mut self, stored: &Stored) -> Result<(), PublishError> {
-        Ok(files::remove_file(&self.staging.join(&stored.name))?)
+        Ok(files::remove_file(&self.staging().join(&stored.name))?)
     }
 
     async fn send(
@@ -127,7 +86,7 @@ impl Place for Directory {
         for Missing { asset, .. } in missing {
             let (name, size) = (&asset.name, asset.digest.size);
             events.emit(Event::AssetStarted { asset: name.clone(), size });
-            files::copy(&asset.path, &self.staging.join(name))?;
+            files::copy(&asset.path, &self.staging().join(name))?;
             events.emit(Event::AssetFinished { asset: name.clone(), size });
         }
         // Nobody has read the copies yet.
@@ -136,17 +95,11 @@ impl Place for Directory {
 
     /// Gives the staged release its place. The earlier one, if any, is gone afterwards.
     async fn complete(&mut self, _: &Release) -> Result<(), PublishError> {
-        if files::exists(&self.folder) {
-            // The earlier release is in the staging folder then, and goes with it.
-            files::exchange(&self.staging, &self.folder)?;
-        } else {
-            files::rename(&self.staging, &self.folder)?;
-        }
-        Ok(files::sync_dir(files::parent(&self.folder))?)
+        Ok(self.0.complete()?)
     }
 
     async fn read_back(&mut self, _: &Release) -> Result<Vec<Stored>, PublishError> {
-        Ok(contents(&self.folder)?)
+        Ok(contents(self.folder())?)
     }
 }
 
@@ -157,7 +110,7 @@ fn name_of(release: &Release) -> String {
 }
 
 /// What is in a folder. What is no file has no digest, so that it is never taken for one.
-fn contents(folder: &Utf8Path) -> Result<Vec<Stored>, DirectoryError> {
+fn contents(folder: &Utf8Path) -> Result<Vec<Stored>, StagingError> {
     let mut stored = Vec::new();
     for name in files::names(folder)? {
         let path = folder.join(&name);
@@ -166,14 +119,6 @@ fn contents(folder: &Utf8Path) -> Result<Vec<Stored>, DirectoryError> {
         stored.push(Stored { name, id: 0, sha256 });
     }
     Ok(stored)
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        if let Err(error) = files::remove_dir_all(&self.staging) {
-            tracing::warn!(%error, "the staging folder stays");
-        }
-    }
 }
 
 #[cfg(test)]
@@ -239,18 +184,5 @@ mod tests {
             one.identity()
         );
         assert_eq!(files::names(&to).unwrap(), [".mod_wsgi-6.1.1.lock", "mod_wsgi-6.1.1"]);
-    }
-
-    #[test]
-    fn two_at_once_and_foreign_folders_are_refused() {
-        let (_keep, parent) = folder();
-        let first = Directory::prepare(&parent, "x-1", "mark").unwrap();
-        let busy = Directory::prepare(&parent, "x-1", "mark").unwrap_err();
-        assert!(matches!(busy, DirectoryError::Busy { .. }), "{busy}");
-        Directory::prepare(&parent, "x-2", "mark").unwrap();
-        drop(first);
-        files::write_atomic(&parent.join("x-1/precious"), b"").unwrap();
-        let foreign = Directory::prepare(&parent, "x-1", "mark").unwrap_err();
-        assert!(matches!(foreign, DirectoryError::Foreign { .. }), "{foreign}");
     }
 }

@@ -6,10 +6,10 @@ pub mod github;
 pub mod protocol;
 pub mod release;
 
-use self::directory::DirectoryError;
 use self::github::GitHubError;
 use self::release::FolderError;
 use crate::sys::files::FileError;
+use crate::sys::staging::StagingError;
 
 pub use protocol::publish;
 pub use release::Release;
@@ -22,7 +22,7 @@ pub enum PublishError {
     Folder(#[from] FolderError),
     /// A directory does not take it.
     #[error(transparent)]
-    Directory(#[from] DirectoryError),
+    Directory(#[from] StagingError),
     /// GitHub does not take it.
     #[error(transparent)]
     GitHub(#[from] GitHubError),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod actions;
 pub mod diagnosis;
 pub mod fetched;
 mod field;
@@ -24,6 +25,7 @@ pub mod verification;
 use std::io::IsTerminal as _;
 
 use crate::model::event::Event;
+use actions::Annotating;
 
 pub use html::{Offered, chooser, page};
 pub use json::Json;
@@ -45,12 +47,24 @@ pub trait Reporter: Send {
     fn finish(&mut self) {}
 }
 
-/// The reporter for people: live on a terminal, plain lines in a pipe.
+/// The reporter for people: live on a terminal, plain lines in a pipe, on GitHub Actions with what it shows.
 #[must_use]
 pub fn for_people() -> Box<dyn Reporter> {
-    if std::io::stderr().is_terminal() {
+    if actions::here() {
+        Box::new(Annotating::for_people(Box::new(Plain::default())))
+    } else if std::io::stderr().is_terminal() {
         Box::new(Progress::new())
     } else {
         Box::new(Plain::default())
+    }
+}
+
+/// The reporter for programs, one event a line.
+#[must_use]
+pub fn for_programs() -> Box<dyn Reporter> {
+    if actions::here() {
+        Box::new(Annotating::for_programs(Box::new(Json)))
+    } else {
+        Box::new(Json)
     }
 }

@@ -192,6 +192,8 @@ impl Words {
                 return None;
             }
             Event::StageStarted { .. }
+            | Event::Sourced { .. }
+            | Event::Objected { .. }
             | Event::JobStarted { .. }
             | Event::JobDropped { .. }
             | Event::RunnerReady { .. }
@@ -269,6 +271,9 @@ impl Words {
                 push_hint(&mut text, hint.as_deref());
                 ("Warning", Tone::Warn, text)
             }
+            Event::Assembling { .. } | Event::CellFailed { .. } | Event::PartWritten { .. } => {
+                return of_parts(event);
+            }
             Event::Published { place, unchanged: true, .. } => {
                 ("Unchanged", Tone::Good, format!("{place} is what this run would make"))
             }
@@ -313,13 +318,40 @@ impl Words {
             JobOutcome::Cancelled => ("Cancelled", Tone::Warn, job.to_owned()),
             JobOutcome::Failed { reason, log } => {
                 let mut text = format!("{job}{more}{on}: {reason}");
-                for line in log.lines() {
-                    text.push_str("\n| ");
-                    text.push_str(line);
-                }
+                push_log(&mut text, log);
                 ("Failed", Tone::Bad, text)
             }
         }
+    }
+}
+
+/// What is said of releases that are built in parts.
+fn of_parts(event: &Event) -> Option<Line> {
+    let (label, tone, text) = match event {
+        Event::Assembling { title, parts } => {
+            ("Assembling", Tone::Good, format!("{title} from {}", count(*parts, "part")))
+        }
+        Event::CellFailed { cell, stage, reason, log } => {
+            let mut text = format!("{cell}: {}: {reason}", stage.as_str());
+            push_log(&mut text, log);
+            ("Failed", Tone::Bad, text)
+        }
+        Event::PartWritten { place, cells, failed: 0 } => {
+            ("Part", Tone::Good, format!("{place}, {}", count(*cells, "cell")))
+        }
+        Event::PartWritten { place, cells, failed } => {
+            let text = format!("{place}, {}; {failed} failed", count(*cells, "cell"));
+            ("Part", Tone::Warn, text)
+        }
+        _ => return None,
+    };
+    Some(Line { label, tone, text })
+}
+
+fn push_log(text: &mut String, log: &str) {
+    for line in log.lines() {
+        text.push_str("\n| ");
+        text.push_str(line);
     }
 }
 

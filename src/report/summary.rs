@@ -16,29 +16,46 @@ const LOG_LINES: usize = 30;
 #[must_use]
 pub fn markdown(report: &RunReport, page: &str) -> Option<String> {
     let title = plain(report.title.as_ref()?);
-    let figures = &report.figures;
-    let (cells, jobs) = (count(figures.cells, "cell"), count(figures.jobs, "job"));
-    let mut text = format!("## {title}: {cells} from {jobs}\n\n");
+    let mut text = format!("## {title}: {}\n\n", extent(report));
     if let Some(error) = &report.error {
         let error: Vec<String> = lines(error).lines().map(plain).collect();
-        text += &format!("**Not released:** {}\n\n", error.join("  \n"));
+        let not = if report.part.is_some() { "Not all is built" } else { "Not released" };
+        text += &format!("**{not}:** {}\n\n", error.join("  \n"));
+    }
+    if let Some(part) = &report.part {
+        let failed =
+            if part.failed > 0 { format!(", {} failed", part.failed) } else { String::new() };
+        let cells = count(part.cells, "cell");
+        text += &format!("Part: {} ({cells}{failed})\n\n", code(&part.place));
     }
     for place in &report.published {
         let unchanged = if place.unchanged { ", unchanged" } else { "" };
         let files = count(place.files, "file");
         text += &format!("Released: {} ({files}{unchanged})\n\n", plain(&place.place));
     }
-    text += &format!(
-        "{} built in {} of compilers' time, {} from the cache.\n",
-        count(figures.built, "job"),
-        duration(Duration::from_millis(compilers_time(report))),
-        figures.cached
-    );
+    if report.parts.is_none() {
+        text += &format!(
+            "{} built in {} of compilers' time, {} from the cache.\n",
+            count(report.figures.built, "job"),
+            duration(Duration::from_millis(compilers_time(report))),
+            report.figures.cached
+        );
+    }
     text += &failed(report);
+    text += &cells(report);
     text += &seen(report);
     text += &runners(&report.runners);
     text += &format!("\nAll of it, with every job's way over the runners: {}\n", code(page));
     Some(text)
+}
+
+/// How much it was.
+fn extent(report: &RunReport) -> String {
+    let figures = &report.figures;
+    match report.parts {
+        Some(parts) => format!("put together from {}", count(parts, "part")),
+        None => format!("{} from {}", count(figures.cells, "cell"), count(figures.jobs, "job")),
+    }
 }
 
 /// Of the jobs that were built, in milliseconds.
@@ -58,6 +75,15 @@ fn failed(report: &RunReport) -> String {
         let finding = &record.finding;
         let message = plain(&finding.message);
         text += &failure(&format!("{}: {message} [{}]", code(&record.subject), finding.check), "");
+    }
+    for record in &report.failed_cells {
+        let stage = record.stage.as_str();
+        let what = format!("{}: {stage}: {}", code(&record.cell), plain(&record.reason));
+        text += &failure(&what, &record.log_end);
+    }
+    if report.parts.is_some() && !report.failed_cells.is_empty() {
+        text += "\nRun the failed jobs again: only these cells are built, all others are taken from their \
+                 parts.\n";
     }
     for record in &report.smoke {
         if let Smoke::Failed { check, reason, log, .. } = &record.result {
@@ -113,19 +139,34 @@ fn runners(runners: &[RunnerRecord]) -> String {
     text
 }
 
-/// A row an Apache build, a column a Python, and below the reasons of what was not run.
+/// What became of every cell.
+fn cells(report: &RunReport) -> String {
+    let word = |state| match state {
+        JobState::Built => "built",
+        JobState::Cached => "built before",
+        JobState::Failed => "**failed**",
+        JobState::Cancelled | JobState::Unfinished => "not built",
+    };
+    let mut words: BTreeMap<&str, String> = BTreeMap::new();
+    for record in &report.cells {
+        words.insert(&record.cell, word(record.outcome).to_owned());
+    }
+    for record in &report.failed_cells {
+        words.insert(&record.cell, format!("**{}**", record.stage.as_str()));
+    }
+    table("Cells", &words)
+}
+
+/// What was seen of every cell, and below the reasons of what was not run.
 fn seen(report: &RunReport) -> String {
-    let parts = |cell: &str| cell.split_once('/').map(|(a, p)| (a.to_owned(), plain(p)));
+    let mut words: BTreeMap<&str, String> = BTreeMap::new();
+    let mut reasons: Vec<&str> = Vec::new();
     let cells = report
         .smoke
         .iter()
-        .flat_map(|record| record.cells.iter().map(move |cell| (cell, &record.result)));
-    let by_cell: BTreeMap<&String, &Smoke> = cells.collect();
-    let mut pythons: Vec<String> = Vec::new();
-    let mut rows: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-    let mut reasons: Vec<&str> = Vec::new();
+        .flat_map(|record| record.cells.iter().map(move |cell| (cell.as_str(), &record.result)));
+    let by_cell: BTreeMap<&str, &Smoke> = cells.collect();
     for (cell, smoke) in by_cell {
-        let Some((apache, python)) = parts(cell) else { continue };
         let word = match smoke {
             Smoke::Served { .. } => "served".to_owned(),
             Smoke::Failed { .. } => "**failed**".to_owned(),
@@ -138,6 +179,23 @@ fn seen(report: &RunReport) -> String {
                 format!("not run ({})", number + 1)
             }
         };
+        words.insert(cell, word);
+    }
+    let mut text = table("Seen in a real Apache", &words);
+    for (number, reason) in reasons.iter().enumerate() {
+        let gap = if number == 0 { "\n" } else { "" };
+        text += &format!("{gap}{}. Not run: {}.\n", number + 1, plain(reason));
+    }
+    text
+}
+
+/// A row an Apache build, a column a Python.
+fn table(title: &str, words: &BTreeMap<&str, String>) -> String {
+    let mut pythons: Vec<String> = Vec::new();
+    let mut rows: BTreeMap<&str, BTreeMap<String, &str>> = BTreeMap::new();
+    for (cell, word) in words {
+        let Some((apache, python)) = cell.split_once('/') else { continue };
+        let python = plain(python);
         if !pythons.contains(&python) {
             pythons.push(python.clone());
         }
@@ -147,20 +205,12 @@ fn seen(report: &RunReport) -> String {
         return String::new();
     }
     pythons.sort_by_key(|python| (python.len(), python.clone()));
-    let mut text = format!("\n### Seen in a real Apache\n\n| | {} |\n", pythons.join(" | "));
+    let mut text = format!("\n### {title}\n\n| | {} |\n", pythons.join(" | "));
     text += &format!("| --- |{}\n", " --- |".repeat(pythons.len()));
     for (apache, row) in rows {
         let words: Vec<&str> =
-            pythons.iter().map(|python| row.get(python).map_or("", String::as_str)).collect();
-        text += &format!("| {} | {} |\n", code(&apache), words.join(" | "));
-    }
-    for (number, reason) in reasons.iter().enumerate() {
-        text += &format!(
-            "{}{}. Not run: {}.\n",
-            if number == 0 { "\n" } else { "" },
-            number + 1,
-            plain(reason)
-        );
+            pythons.iter().map(|python| row.get(python).copied().unwrap_or_default()).collect();
+        text += &format!("| {} | {} |\n", code(apache), words.join(" | "));
     }
     text
 }
@@ -171,8 +221,9 @@ mod tests {
 
     use super::*;
     use crate::model::event::{Event, JobOutcome};
+    use crate::model::part::FailedStage;
     use crate::model::smoke::SmokeHost;
-    use crate::report::record::{Ended, Record};
+    use crate::report::record::{Ended, Record, RunOutcome};
 
     const PAGE: &str = "runs/1/report.html";
 
@@ -224,6 +275,9 @@ mod tests {
             "## mod_wsgi 6.1.1: 3 cells from 1 job\n\n\
              Released: dist/x (4 files)\n\n\
              1 job built in 1.5 s of compilers' time, 0 from the cache.\n\n\
+             ### Cells\n\n\
+             | | py311-VC140 | py311-VC141 | py311-VC142 |\n| --- | --- | --- | --- |\n\
+             | `A-win64` | built | built | built |\n\n\
              ### Seen in a real Apache\n\n\
              | | py311-VC14 | py314-VC14 |\n| --- | --- | --- |\n\
              | `A-win64` | served | not run (1) |\n| `B-win64` | served |  |\n\n\
@@ -246,6 +300,36 @@ mod tests {
         assert!(text.contains("      line 99\n") && !text.contains("line 69\n"), "{text}");
         assert!(text.contains("| `A` | **failed** |"), "{text}");
         assert!(!text.contains("### Runners"), "{text}");
+    }
+
+    #[test]
+    fn parts_are_named_and_what_keeps_them_from_a_release() {
+        let mut record = Record::default();
+        hear(&mut record, Event::Assembling { title: "mod_wsgi 6.1.1".into(), parts: 2 });
+        let failed = |cell: &str, stage, log: &str| Event::CellFailed {
+            cell: cell.into(),
+            stage,
+            reason: "a | reason".into(),
+            log: log.into(),
+        };
+        hear(&mut record, failed("A/py311-VC14", FailedStage::Build, "x.c(1): error\n"));
+        hear(&mut record, failed("A/py313-VC14", FailedStage::Missing, ""));
+        assert_eq!(
+            markdown(&record.report(Ended::Badly("no")), PAGE).unwrap(),
+            "## mod_wsgi 6.1.1: put together from 2 parts\n\n**Not released:** no\n\n\n\
+             ### Failed\n\n- `A/py311-VC14`: build: a \\| reason\n\n      x.c(1): error\n\n\
+             - `A/py313-VC14`: missing: a \\| reason\n\nRun the failed jobs again: only these cells \
+             are built, all others are taken from their parts.\n\n\
+             All of it, with every job's way over the runners: `runs/1/report.html`\n"
+        );
+
+        let mut record = Record::default();
+        hear(&mut record, planned());
+        hear(&mut record, Event::PartWritten { place: "parts/1".into(), cells: 2, failed: 1 });
+        let text = markdown(&record.report(Ended::Badly("1 cell of 3")), PAGE).unwrap();
+        let words = "**Not all is built:** 1 cell of 3\n\nPart: `parts/1` (2 cells, 1 failed)\n";
+        assert!(text.contains(words), "{text}");
+        assert_eq!(record.report(Ended::Well).outcome, RunOutcome::Built);
     }
 
     #[test]

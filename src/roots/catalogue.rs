@@ -1,5 +1,5 @@
 //! The roots that a runner has at hand, by name: those named on the command line, those pinned in the
-//! matrix, those of the cross kit. Nothing is fetched before it is needed.
+//! matrix, those installed on this machine, those of the cross kit. Nothing is fetched before it is needed.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::archive::{self, ArchiveError};
+use super::installed::{FOR_EVERYBODY, Installed};
 use super::kit;
 use super::lock::LockFile;
+use super::nuget::{NuGetError, Package};
 use super::root::{APACHE_LIBRARIES, Root, RootError};
-use crate::matrix::{Matrix, Pin};
+use crate::matrix::{Matrix, Pin, PythonPin};
 use crate::model::arch::Arch;
 use crate::model::cell::ApacheLabel;
+use crate::model::digest::Sha256;
 use crate::model::event::Events;
 use crate::model::offer::{ApacheOffer, PythonOffer, RootKind, Serves};
 use crate::model::python::PythonTag;
@@ -26,6 +29,8 @@ pub struct Catalogue {
     pub apaches: Vec<ApacheOffer>,
     /// The Python roots, preferred first.
     pub pythons: Vec<PythonOffer>,
+    /// What is on this machine and is no root, and why, with a hint.
+    pub lacks: Vec<String>,
     places: BTreeMap<String, Place>,
 }
 
@@ -49,6 +54,9 @@ enum Wanted {
 enum Provider {
     Directory(Utf8PathBuf),
     Archive(Pin),
+    NuGet(Package, Option<Sha256>),
+    /// With what is to be said of it when it is used.
+    Installed(Utf8PathBuf, Option<String>),
     Kit(Utf8PathBuf),
 }
 
@@ -78,14 +86,22 @@ pub enum CatalogueError {
     /// Its archive could not be had.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// Its package could not be looked for.
+    #[error(transparent)]
+    NuGet(#[from] NuGetError),
 }
 
+/// How the names of the kit's roots begin.
+const KIT: &str = "kit/";
+
 impl Catalogue {
-    /// Everything at hand for a runner: arguments before pins, pins before the kit.
+    /// Everything at hand for a runner: arguments before pins, pins before what is installed, that before
+    /// the kit.
     pub fn gather(
         matrix: &Matrix,
         apaches: &[ApacheArgument],
         pythons: &[PythonArgument],
+        installed: &Installed,
         kit: Option<&Utf8Path>,
     ) -> Result<Self, RootError> {
         let mut all = Self::default();
@@ -109,25 +125,64 @@ impl Catalogue {
         for python in &matrix.pythons {
             for (arch, pin) in &python.roots {
                 let name = format!("pinned/python/{}-{arch}", python.tag);
-                all.python(name, python.tag, *arch, None, Provider::Archive(pin.clone()));
+                let provider = match pin {
+                    PythonPin::Archive(pin) => Provider::Archive(pin.clone()),
+                    PythonPin::NuGet { version, sha256 } => {
+                        Provider::NuGet(Package::of(python.tag, *arch, version), *sha256)
+                    }
+                };
+                all.python(name, python.tag, *arch, None, provider);
             }
         }
+        all.add_installed(installed);
         if let Some(kit) = kit {
             all.add_kit(kit)?;
         }
         Ok(all)
     }
 
+    /// Adds roots that stand ready elsewhere, where those that are installed here would be.
+    pub fn declare(&mut self, apaches: Vec<ApacheOffer>, pythons: Vec<PythonOffer>) {
+        let kit = |root: &str| root.starts_with(KIT);
+        let at = self.apaches.iter().position(|offer| kit(&offer.root));
+        let at = at.unwrap_or(self.apaches.len());
+        self.apaches.splice(at..at, apaches);
+        let at = self.pythons.iter().position(|offer| kit(&offer.root));
+        let at = at.unwrap_or(self.pythons.len());
+        self.pythons.splice(at..at, pythons);
+    }
+
+    /// Of two of a kind the first is preferred, and the other has no name of its own.
+    fn add_installed(&mut self, installed: &Installed) {
+        for apache in &installed.apaches {
+            let name = format!("installed/apache/{}-{}", apache.series, apache.arch);
+            if !self.places.contains_key(&name) {
+                let serves = Serves::Series(apache.series.clone());
+                let provider = Provider::Installed(apache.folder.clone(), None);
+                self.apache(name, apache.arch, serves, Some(apache.version.clone()), provider);
+            }
+        }
+        for python in &installed.pythons {
+            let name = format!("installed/python/{}-{}", python.tag, python.arch);
+            if !self.places.contains_key(&name) {
+                let provider = Provider::Installed(python.folder.clone(), python.warning());
+                let version = Some(python.version.clone());
+                self.python(name, python.tag, python.arch, version, provider);
+            }
+        }
+        self.lacks.extend(installed.lacks.iter().cloned());
+    }
+
     fn add_kit(&mut self, kit: &Utf8Path) -> Result<(), RootError> {
         let (apaches, pythons) = kit::offers(kit)?;
         for offer in apaches {
             let provider = Provider::Kit(kit.join(&offer.root));
-            let name = format!("kit/{}", offer.root);
+            let name = format!("{KIT}{}", offer.root);
             self.apache(name, offer.arch, offer.serves, offer.version, provider);
         }
         for offer in pythons {
             let provider = Provider::Kit(kit.join(&offer.root));
-            let name = format!("kit/{}", offer.root);
+            let name = format!("{KIT}{}", offer.root);
             self.python(name, offer.tag, offer.arch, offer.version, provider);
         }
         Ok(())
@@ -171,10 +226,21 @@ impl Catalogue {
         let Some(place) = self.places.get(name) else { return Ok(None) };
         let (folder, origin) = match &place.provider {
             Provider::Directory(folder) => (folder.clone(), "a directory".to_owned()),
+            Provider::Installed(folder, warning) => {
+                if let Some(warning) = warning {
+                    events.warn(warning.clone(), Some(FOR_EVERYBODY.to_owned()));
+                }
+                (folder.clone(), "installed on the machine".to_owned())
+            }
             Provider::Kit(folder) => (folder.clone(), "the cross kit".to_owned()),
             Provider::Archive(pin) => {
-                let folder = archive::fetch(&pin.url, pin.sha256, cache, lock, events, stop)?;
-                (folder, pin.url.clone())
+                let wanted = archive::Wanted { url: &pin.url, name: &pin.url, pinned: pin.sha256 };
+                (archive::fetch(wanted, cache, lock, events, stop)?, pin.url.clone())
+            }
+            Provider::NuGet(package, pinned) => {
+                let (url, name) = (package.url()?, package.to_string());
+                let wanted = archive::Wanted { url: &url, name: &name, pinned: *pinned };
+                (archive::fetch(wanted, cache, lock, events, stop)?, name)
             }
         };
         let kind = place.wanted.kind();

@@ -1,11 +1,14 @@
-//! What a build starts from: Apache and Python roots, and the module's source. Three providers (a
-//! directory, a pinned archive, the cross kit) end in the same layout; all are checked and digested.
+//! What a build starts from: Apache and Python roots, and the module's source. Four providers (a
+//! directory, a pinned archive, what is installed, the cross kit) end in the same layout; all are checked and digested.
 
 pub mod archive;
 pub mod catalogue;
 pub mod headers;
+pub mod installed;
 pub mod kit;
 pub mod lock;
+pub mod nuget;
+pub mod places;
 pub mod python_package;
 pub mod root;
 pub mod running;

@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod archive;
+pub mod bounded;
 pub mod dial;
 pub mod digests;
 pub mod files;
@@ -16,7 +17,9 @@ pub mod http;
 pub mod packed;
 pub mod partial;
 pub mod process;
+pub mod registry;
 pub mod secret;
+pub mod staging;
 #[cfg(windows)]
 mod stubborn;
 pub mod tls;

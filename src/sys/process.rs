@@ -39,6 +39,14 @@ pub enum ProcessError {
         /// The last of what it said.
         output: String,
     },
+    /// It did not come to an end.
+    #[error("{program} took longer than {seconds} s, and was ended")]
+    TooLong {
+        /// Which program.
+        program: String,
+        /// How long it had.
+        seconds: u64,
+    },
     /// The run was given up while it was at work.
     #[error("{program} was ended, for the run was interrupted")]
     Stopped {
@@ -114,7 +122,7 @@ pub fn capture_until(
 }
 
 #[cfg(unix)]
-fn end_group(id: u32) {
+pub(super) fn end_group(id: u32) {
     use rustix::process::{Pid, Signal, kill_process_group};
     if let Some(group) = i32::try_from(id).ok().and_then(Pid::from_raw) {
         // It may have ended just now.
@@ -124,12 +132,12 @@ fn end_group(id: u32) {
 
 /// On Windows by the program that comes with it: what the process started, then the process.
 #[cfg(windows)]
-fn end_group(id: u32) {
+pub(super) fn end_group(id: u32) {
     // It may have ended just now.
     drop(command("taskkill").args(["/F", "/T", "/PID", &id.to_string()]).output());
 }
 
-fn name(command: &Command) -> String {
+pub(super) fn name(command: &Command) -> String {
     command.get_program().to_string_lossy().into_owned()
 }
 

@@ -3,32 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use super::jobs::Inputs;
+use super::jobs::{Build, Inputs};
+use super::makefile;
 use crate::model::abi::AbiFamily;
 use crate::model::arch::Arch;
 use crate::model::toolset::mingw_runtime;
-use crate::model::tree::{Tree, TreeBuilder};
+use crate::model::tree::TreeBuilder;
 use crate::roots::Source;
-
-/// What a build runs, and on what.
-#[derive(Clone, Debug)]
-pub struct Build {
-    /// The program and its arguments.
-    pub arguments: Vec<String>,
-    /// The environment.
-    pub environment: BTreeMap<String, String>,
-    /// The file it makes.
-    pub output: String,
-    /// The folder it runs in.
-    pub inputs: Tree,
-}
 
 /// The build of one cell: sources, roots and makefile in one folder, and `make` to run there.
 #[must_use]
 pub fn build(module: &str, source: &Source, inputs: Inputs<'_>) -> Build {
     let cell = inputs.cell;
-    let makefile = format!("{}.mk", cell.makefile_stem());
-    let common = format!("common-{}.mk", cell.abi);
+    let makefile = makefile::name(cell);
+    let common = makefile::common_name(cell.abi);
     let mut tree = TreeBuilder::default();
     tree.subtree("src", source.tree.clone());
     tree.subtree("apache", inputs.apache.tree.clone());
@@ -75,12 +63,8 @@ fn cell_makefile(module: &str, inputs: Inputs<'_>) -> String {
     text
 }
 
-/// The free-threaded build's headers are the ordinary ones; who compiles against them must say so.
 fn python_defines(inputs: Inputs<'_>) -> String {
-    let mut defines = inputs.python.defines.clone();
-    if inputs.cell.python.free_threaded && defines.is_empty() {
-        defines.push("Py_GIL_DISABLED=1".to_owned());
-    }
+    let defines = makefile::python_defines(inputs.cell, &inputs.python.defines);
     defines.iter().map(|define| format!("/D{define}")).collect::<Vec<_>>().join(" ")
 }
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::cross;
+use super::{cross, msvc};
 use crate::model::cell::CellId;
 use crate::model::digest::Digest;
 use crate::model::job::{Action, ActionSpec, Job};
 use crate::model::toolset::Toolset;
+use crate::model::tree::Tree;
 use crate::roots::{Root, Source};
 
 /// What one cell is built from.
@@ -23,6 +24,19 @@ pub struct Inputs<'a> {
     pub apache: &'a Root,
     /// The Python to build against.
     pub python: &'a Root,
+}
+
+/// What a build runs, and on what.
+#[derive(Clone, Debug)]
+pub struct Build {
+    /// The program and its arguments.
+    pub arguments: Vec<String>,
+    /// The environment.
+    pub environment: BTreeMap<String, String>,
+    /// The file it makes.
+    pub output: String,
+    /// The folder it runs in.
+    pub inputs: Tree,
 }
 
 /// The distinct jobs behind these cells, in the order of their first cells.
@@ -47,8 +61,12 @@ pub fn jobs(module: &str, source: &Source, cells: &[Inputs<'_>], limit: Duration
 }
 
 fn action(module: &str, source: &Source, inputs: Inputs<'_>, limit: Duration) -> Action {
-    let build = cross::build(module, source, inputs);
     let toolset = inputs.toolset;
+    let build = if msvc::is_msvc(&toolset.name) {
+        msvc::build(module, source, inputs)
+    } else {
+        cross::build(module, source, inputs)
+    };
     Action::new(ActionSpec {
         arguments: build.arguments,
         environment: build.environment,

@@ -68,6 +68,12 @@ impl Windows {
         assert!(written, "{key} is not written");
     }
 
+    /// Writes a value of a key of the registry.
+    pub(super) fn register_value(&self, key: &str, name: &str, value: &str) {
+        let arguments = ["reg", "add", key, "/v", name, "/d", value, "/f"];
+        assert!(self.quiet(LOADER, &arguments), "{key} {name} is not written");
+    }
+
     /// A program for Linux that runs modfarm.exe here with the arguments that it is given.
     pub(super) fn launcher(&self) -> Utf8PathBuf {
         self.script("modfarm", &format!("exec {LOADER} {} \"$@\"", program()))

@@ -1,111 +1,108 @@
-//! The plan as a job matrix of GitHub Actions: `strategy: matrix: ${{ fromJSON(…) }}`. A matrix
-//! there has at most 256 jobs, so that cells are grouped where there are more.
+//! The jobs of a plan as a matrix of GitHub Actions: `strategy: matrix: ${{ fromJSON(…) }}`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::model::abi::AbiFamily;
 use crate::model::arch::Arch;
-use crate::plan::{Build, Plan, PlannedCell};
+use crate::model::offer::DECLARED_PYTHON;
+use crate::model::python::PythonTag;
+use crate::plan::grouping::{Group, Grouping};
 
-/// How many jobs a matrix of GitHub Actions may have.
-pub const MAX_ENTRIES: usize = 256;
+/// What a job must know of a runner.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine<'a> {
+    /// Its file, as the job names it to modfarm.
+    pub file: &'a str,
+    /// What the job asks GitHub for.
+    pub runs_on: &'a [String],
+}
 
-/// The job matrix, on one line as `GITHUB_OUTPUT` wants it. Excluded cells are left out; a cell that
-/// no runner on offer can build has the runner `null`.
+/// The job matrix, on one line as `GITHUB_OUTPUT` wants it; a job of a runner that is none of these machines
+/// is left out.
 #[must_use]
-pub fn github(plan: &Plan) -> String {
-    let groups = groups(plan);
-    let size = group_size(&groups);
-    let include = groups
-        .iter()
-        .flat_map(|group| {
-            let chunks = group.cells.len().div_ceil(size);
-            let entries = group.cells.chunks(size).enumerate();
-            entries.map(move |(index, cells)| entry(group, cells, index, chunks))
-        })
-        .collect();
+pub fn github(grouping: &Grouping<'_>, machines: &BTreeMap<&str, Machine<'_>>) -> String {
+    let mut of_kind: BTreeMap<(&str, Arch), usize> = BTreeMap::new();
+    for group in &grouping.groups {
+        *of_kind.entry((group.runner, group.arch)).or_default() += 1;
+    }
+    let mut seen: BTreeMap<(&str, Arch), usize> = BTreeMap::new();
+    let mut include = Vec::new();
+    for (place, group) in grouping.groups.iter().enumerate() {
+        let kind = (group.runner, group.arch);
+        let number = seen.entry(kind).or_default();
+        *number += 1;
+        if let Some(machine) = machines.get(group.runner) {
+            include.push(entry(group, *machine, place + 1, (*number, of_kind[&kind])));
+        }
+    }
     serde_json::to_string(&Jobs { include }).map(|text| text + "\n").unwrap_or_default()
 }
 
 #[derive(Serialize)]
-struct Jobs {
-    include: Vec<Entry>,
+struct Jobs<'a> {
+    include: Vec<Entry<'a>>,
 }
 
+/// A job: what people see of it, what its parts are called by, and what it is told.
 #[derive(Serialize)]
-struct Entry {
+struct Entry<'a> {
     name: String,
+    /// Safe in the name of an artifact, and of no other job.
+    id: String,
+    /// The cells, with blanks between.
     cells: String,
-    runner: Option<String>,
-    arch: Option<Arch>,
-    abi: Option<AbiFamily>,
+    runner: String,
+    runs_on: &'a [String],
+    /// As `setup-python` says it.
+    arch: &'static str,
+    /// A line each, as `setup-python` reads them; empty where all roots come from elsewhere.
+    pythons: String,
 }
 
-/// Cells that may share a job.
-struct Group<'a> {
-    runner: Option<&'a str>,
-    /// `None` where there are so many groups that arches and families share them.
-    kind: Option<(Arch, AbiFamily)>,
-    cells: Vec<&'a PlannedCell>,
-}
-
-/// The cells by runner, arch and family; by runner alone where that makes more groups than jobs.
-fn groups(plan: &Plan) -> Vec<Group<'_>> {
-    let fine = grouped(plan, |cell| Some((cell.id.apache.arch, cell.id.abi)));
-    if fine.len() <= MAX_ENTRIES { fine } else { grouped(plan, |_| None) }
-}
-
-fn grouped(
-    plan: &Plan,
-    kind: impl Fn(&PlannedCell) -> Option<(Arch, AbiFamily)>,
-) -> Vec<Group<'_>> {
-    let mut places = HashMap::new();
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    for cell in &plan.cells {
-        let runner = match &cell.build {
-            Build::By(by) => Some(by.runner.as_str()),
-            Build::Nobody { .. } => None,
-            Build::Never => continue,
-        };
-        let kind = kind(cell);
-        let place = *places.entry((runner, kind)).or_insert(groups.len());
-        if place == groups.len() {
-            groups.push(Group { runner, kind, cells: Vec::new() });
-        }
-        groups[place].cells.push(cell);
-    }
-    groups
-}
-
-/// The smallest number of cells a job with which the jobs are no more than allowed.
-fn group_size(groups: &[Group<'_>]) -> usize {
-    let jobs =
-        |size: usize| groups.iter().map(|group| group.cells.len().div_ceil(size)).sum::<usize>();
-    let (mut low, mut high) = (1, groups.iter().map(|group| group.cells.len()).max().unwrap_or(1));
-    while low < high {
-        let middle = usize::midpoint(low, high);
-        if jobs(middle) <= MAX_ENTRIES { high = middle } else { low = middle + 1 }
-    }
-    low
-}
-
-fn entry(group: &Group<'_>, cells: &[&PlannedCell], index: usize, chunks: usize) -> Entry {
-    let ids: Vec<String> = cells.iter().map(|cell| cell.id.to_string()).collect();
-    let name = match (&ids[..], group.kind) {
-        ([id], _) => id.clone(),
-        (_, Some((arch, abi))) => {
-            let runner = group.runner.unwrap_or("no runner");
-            format!("{arch} {abi} {runner} {}/{chunks}", index + 1)
-        }
-        (_, None) => format!("{} {}/{chunks}", group.runner.unwrap_or("no runner"), index + 1),
+fn entry<'a>(
+    group: &Group<'_>,
+    machine: Machine<'a>,
+    place: usize,
+    (number, of): (usize, usize),
+) -> Entry<'a> {
+    let arch = match group.arch {
+        Arch::Win32 => "x86",
+        Arch::Win64 => "x64",
     };
+    let count = if of > 1 { format!(" {number} of {of}") } else { String::new() };
+    let cells: Vec<String> = group.cells.iter().map(|(cell, _)| cell.id.to_string()).collect();
     Entry {
-        name,
-        cells: ids.join(" "),
-        runner: group.runner.map(str::to_owned),
-        arch: group.kind.map(|(arch, _)| arch),
-        abi: group.kind.map(|(_, abi)| abi),
+        name: format!("{} on {}{count}: {}", group.arch, group.runner, pythons_of(group)),
+        id: format!("{place:03}-{}-{arch}", safe(group.runner)),
+        cells: cells.join(" "),
+        runner: machine.file.replace('\\', "/").trim_start_matches("./").to_owned(),
+        runs_on: machine.runs_on,
+        arch,
+        pythons: declared(group),
     }
+}
+
+/// The Pythons of a job, for people: the first ones, where they are many.
+fn pythons_of(group: &Group<'_>) -> String {
+    const SHOWN: usize = 4;
+    let tags: BTreeSet<PythonTag> = group.cells.iter().map(|(cell, _)| cell.id.python).collect();
+    let names: Vec<String> = tags.iter().take(SHOWN).map(|tag| tag.file_tag()).collect();
+    match tags.len() {
+        count if count > SHOWN => format!("{} and {} more", names.join(" "), count - SHOWN),
+        _ => names.join(" "),
+    }
+}
+
+/// The Pythons that nobody but `setup-python` brings.
+fn declared(group: &Group<'_>) -> String {
+    let declared = group.cells.iter().filter(|(_, by)| by.python_root.starts_with(DECLARED_PYTHON));
+    let tags: BTreeSet<PythonTag> = declared.map(|(cell, _)| cell.id.python).collect();
+    tags.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// A runner's name as a part of a file's name.
+fn safe(name: &str) -> String {
+    let plain = |found: char| found.is_ascii_alphanumeric() || "-_.".contains(found);
+    name.chars().take(40).map(|found| if plain(found) { found } else { '_' }).collect()
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::event::Stage;
 use crate::model::finding::Finding;
+use crate::model::part::FailedStage;
 use crate::model::smoke::Smoke;
 
 /// The version of the report's format. A reader refuses a greater one.
@@ -56,6 +57,15 @@ pub struct RunReport {
     pub findings: Vec<FindingRecord>,
     /// What was seen of the files in a real Apache.
     pub smoke: Vec<SmokeRecord>,
+    /// Cells without a file that can be released, where they were built in parts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_cells: Vec<FailedCellRecord>,
+    /// How many parts were put together, where any were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<usize>,
+    /// The part that was built, where it was no release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<PartRecord>,
     /// Where the release stands.
     pub published: Vec<PublishedRecord>,
     /// What was warned of, in order.
@@ -70,6 +80,8 @@ pub struct RunReport {
 pub enum RunOutcome {
     /// The release stands.
     Released,
+    /// A part stands, and nothing of it failed.
+    Built,
     /// Something did not pass, or was wrong.
     Failed,
     /// Ended with Ctrl-C.
@@ -377,6 +389,32 @@ pub struct SmokeRecord {
     pub remembered: bool,
     /// How long it took, in milliseconds.
     pub millis: u64,
+}
+
+/// A cell without a file that can be released.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FailedCellRecord {
+    /// Its id.
+    pub cell: String,
+    /// How far it came.
+    pub stage: FailedStage,
+    /// Why it came no further.
+    pub reason: String,
+    /// The last lines of what was said about it.
+    pub log_end: String,
+}
+
+/// A part that stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartRecord {
+    /// Its folder.
+    pub place: String,
+    /// Cells in it that have a file.
+    pub cells: usize,
+    /// Cells that did not come as far as they should.
+    pub failed: usize,
 }
 
 /// A place where the release stands.

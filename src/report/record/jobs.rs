@@ -7,13 +7,7 @@ use jiff::Timestamp;
 
 use super::format::{Attempt, AttemptKind, AttemptOutcome, JobRecord, JobState};
 use crate::model::event::JobOutcome;
-use crate::model::job::log_name;
-
-/// So many of the last lines of a log stand in the report; the file has the others.
-const LOG_LINES: usize = 40;
-
-/// The most bytes of them.
-const LOG_BYTES: usize = 8 << 10;
+use crate::model::job::{log_end, log_name};
 
 /// The jobs of a run, in the order in which they were heard of first.
 #[derive(Debug, Default)]
@@ -114,7 +108,7 @@ impl Jobs {
         job.record.reason = reason;
         job.record.log = log.then(|| format!("logs/{}", log_name(name)));
         job.record.log_end = match end.outcome {
-            JobOutcome::Failed { log, .. } if !log.is_empty() => Some(end_of(log)),
+            JobOutcome::Failed { log, .. } if !log.is_empty() => Some(log_end(log)),
             _ => None,
         };
     }
@@ -268,14 +262,4 @@ fn meaning(outcome: &JobOutcome) -> (JobState, AttemptOutcome, Option<String>) {
             (JobState::Failed, AttemptOutcome::Failed, Some(reason.clone()))
         }
     }
-}
-
-/// The last lines of a log, and no more bytes than a page can bear.
-pub(super) fn end_of(log: &str) -> String {
-    let mut from = log.len().saturating_sub(LOG_BYTES);
-    while !log.is_char_boundary(from) {
-        from += 1;
-    }
-    let lines: Vec<&str> = log[from..].lines().collect();
-    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
 }

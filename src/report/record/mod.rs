@@ -16,9 +16,10 @@ use self::clock::Clock;
 use self::figures::Shape;
 pub(super) use self::figures::built_in;
 pub use self::format::*;
-use self::jobs::{End, Jobs, end_of};
+use self::jobs::{End, Jobs};
 use self::runners::Runners;
 use crate::model::event::{Event, Stage};
+use crate::model::job::log_end;
 use crate::model::smoke::Smoke;
 
 /// How a run ended, where whoever writes the report knows it.
@@ -45,6 +46,9 @@ pub struct Record {
     runners: Runners,
     findings: Vec<FindingRecord>,
     smoke: Vec<SmokeRecord>,
+    failed_cells: Vec<FailedCellRecord>,
+    parts: Option<usize>,
+    written: Option<PartRecord>,
     published: Vec<PublishedRecord>,
     warnings: Vec<Remark>,
     notes: Vec<Remark>,
@@ -72,6 +76,7 @@ impl Record {
             self.clock.pause(before, at);
             // They are looked for, and published, again.
             self.findings.clear();
+            self.failed_cells.clear();
             self.published.clear();
         }
         match event {
@@ -93,6 +98,23 @@ impl Record {
                 self.jobs.finished(at, begun.unwrap_or(at), job, &end);
             }
             _ => self.hear_of_runners(at, event),
+        }
+    }
+
+    fn hear_of_parts(&mut self, event: &Event) {
+        match event {
+            Event::Assembling { title, parts } => {
+                (self.title, self.parts) = (Some(title.clone()), Some(*parts));
+            }
+            Event::CellFailed { cell, stage, reason, log } => {
+                let (cell, reason, log_end) = (cell.clone(), reason.clone(), log_end(log));
+                self.failed_cells.push(FailedCellRecord { cell, stage: *stage, reason, log_end });
+            }
+            Event::PartWritten { place, cells, failed } => {
+                let (place, cells, failed) = (place.clone(), *cells, *failed);
+                self.written = Some(PartRecord { place, cells, failed });
+            }
+            _ => {}
         }
     }
 
@@ -146,7 +168,7 @@ impl Record {
                     self.warnings.push(Remark { time: at, message, hint });
                 }
             }
-            _ => {}
+            _ => self.hear_of_parts(event),
         }
     }
 
@@ -168,6 +190,21 @@ impl Record {
             }
             _ => false,
         }
+    }
+
+    /// The page of the release that was published last, where there is one.
+    #[must_use]
+    pub fn page(&self) -> Option<&str> {
+        let places = self.published.iter().rev().map(|published| published.place.as_str());
+        places
+            .into_iter()
+            .find(|place| place.starts_with("https://") || place.starts_with("http://"))
+    }
+
+    /// The folder of the part that was written, if one was.
+    #[must_use]
+    pub fn part(&self) -> Option<&str> {
+        self.written.as_ref().map(|part| part.place.as_str())
     }
 
     /// The run, and how it ended.
@@ -196,6 +233,9 @@ impl Record {
             jobs,
             findings: self.findings.clone(),
             smoke: self.smoke.clone(),
+            failed_cells: self.failed_cells.clone(),
+            parts: self.parts,
+            part: self.written.clone(),
             published: self.published.clone(),
             warnings: self.warnings.clone(),
             notes: self.notes.clone(),
@@ -206,10 +246,14 @@ impl Record {
     fn outcome(&self, ended: Ended<'_>, jobs: &[JobRecord]) -> RunOutcome {
         let any = |state| jobs.iter().any(|job| job.outcome == state);
         match ended {
+            Ended::Well if self.written.is_some() => RunOutcome::Built,
             Ended::Well => RunOutcome::Released,
             Ended::Badly(_) => RunOutcome::Failed,
             Ended::Interrupted(_) => RunOutcome::Interrupted,
             Ended::Unknown if !self.published.is_empty() => RunOutcome::Released,
+            Ended::Unknown if self.written.as_ref().is_some_and(|part| part.failed == 0) => {
+                RunOutcome::Built
+            }
             Ended::Unknown if any(JobState::Failed) => RunOutcome::Failed,
             Ended::Unknown if any(JobState::Cancelled) => RunOutcome::Interrupted,
             Ended::Unknown => RunOutcome::Unfinished,
@@ -256,7 +300,7 @@ fn cells(jobs: &[JobRecord], runners: &[RunnerRecord]) -> Vec<CellBuild> {
 
 fn with_short_log(mut smoke: Smoke) -> Smoke {
     if let Smoke::Failed { log, .. } = &mut smoke {
-        *log = end_of(log);
+        *log = log_end(log);
     }
     smoke
 }

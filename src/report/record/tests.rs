@@ -251,7 +251,7 @@ fn a_log_without_end_is_cut_at_its_begin() {
     let end = job.log_end.as_ref().unwrap();
     assert!(end.ends_with("line\nlast") && end.lines().count() == 40);
     assert_eq!((job.log.as_deref(), job.millis), (Some("logs/x.log"), 9000));
-    assert!(end_of(&"é".repeat(100_000)).len() <= 8 << 10);
+    assert!(log_end(&"é".repeat(100_000)).len() <= 8 << 10);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Which toolsets this machine has: found, asked for their versions, digested.
+//! The cross toolset of this machine: clang, lld and mingw-w64, where all of them are here.
 
 use std::collections::BTreeMap;
 
@@ -12,22 +12,11 @@ use crate::sys::digests::DigestCache;
 use crate::sys::files;
 use crate::sys::process;
 
-/// The toolsets of this machine. `memory` is a file to remember digests in, so that looking again
-/// costs milliseconds.
-#[must_use]
-pub fn detect(memory: &Utf8Path) -> Vec<Toolset> {
-    cross(memory).into_iter().collect()
-}
-
-/// The header that says the version, below the folder of headers.
-const VERSION_HEADER: &str = "_mingw_mac.h";
-
-/// What every module links, besides libgcc and the C runtime.
-const LINKED: [&str; 6] =
-    ["dllcrt2.o", "libmingw32.a", "libmingwex.a", "libmoldname.a", "libkernel32.a", "libpsapi.a"];
-
 /// clang in cl mode, lld and mingw-w64's runtime, where all of them are here.
-fn cross(memory: &Utf8Path) -> Option<Toolset> {
+pub(super) fn detect(digests: &mut DigestCache) -> Option<Toolset> {
+    if cfg!(windows) {
+        return None;
+    }
     let parts = Arch::ALL.into_iter().map(parts).collect::<Option<Vec<_>>>()?;
     let mingw_version = mingw_version(&parts.first()?.include)?;
     let programs = ["clang", "ld.lld", "llvm-rc", "make"].map(process::find);
@@ -37,13 +26,9 @@ fn cross(memory: &Utf8Path) -> Option<Toolset> {
         std::thread::spawn(move || process::capture(command.arg("--version")))
     });
     let families = families(&parts);
-    let mut digests = DigestCache::load(memory);
     let mut linked = String::new();
     for file in parts.iter().flat_map(|parts| parts.linked(&families)) {
         linked += &format!("{} {}\n", digests.digest(&file).ok()?.sha256, file.file_name()?);
-    }
-    if let Err(error) = digests.save() {
-        tracing::debug!(%error, "digests are not remembered");
     }
     let [clang, lld] = asked.map(|asked| version_number(&asked.join().ok()?.ok()?));
     let (clang, lld) = (clang?, lld?);
@@ -63,6 +48,13 @@ fn cross(memory: &Utf8Path) -> Option<Toolset> {
         settings,
     })
 }
+
+/// The header that says the version, below the folder of headers.
+const VERSION_HEADER: &str = "_mingw_mac.h";
+
+/// What every module links, besides libgcc and the C runtime.
+const LINKED: [&str; 6] =
+    ["dllcrt2.o", "libmingw32.a", "libmingwex.a", "libmoldname.a", "libkernel32.a", "libpsapi.a"];
 
 /// The `PATH` on which a makefile finds the very programs that were asked here.
 fn search_path(programs: &[Option<Utf8PathBuf>]) -> String {
