@@ -33,6 +33,9 @@
 //! - The same action gives the same bytes in another folder, on another day, on another worker.
 //! - A release appears whole or not at all, in a folder as on GitHub: publishers take a
 //!   [`publish::Release`], which exists only when every file of it was compared with its checksum.
+//! - A release that was built in parts is, byte for byte, the one that a single machine would have made:
+//!   both are packaged from [`package::describe::Made`]. What a part says is believed as far as it agrees
+//!   with itself, with its files and with the plan.
 //! - Every job has exactly one outcome, whatever runners do: [`farm::schedule`] decides without clock or
 //!   tasks, so that random stories can show it. What a job made lies in the orchestrator's store before the
 //!   journal says that it is finished.

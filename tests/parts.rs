@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::made::source;
 use crate::program::{Ran, Running, Site, json, read, repository};
+use crate::smoke::bad_source;
 
 /// Eight cells of four jobs, and four that nobody has a Python for.
 const ONLY: [&str; 3] = ["--only", "*-VS1[78]/py31[123]-VC14", "--no-smoke"];
@@ -193,7 +194,7 @@ fn what_failed_keeps_the_release_back_and_is_alone_built_again() {
     bench.site.write("broken", "");
     let again = [&cells[..], &["--reuse", "parts", "--reuse", "nowhere"]].concat();
     let ran = bench.build("parts/part-1-2", &again).ended(0);
-    assert!(ran.stderr.contains("1 cell is there in earlier parts"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("1 cell is in earlier parts and not built"), "{}", ran.stderr);
     assert_eq!(bench.jobs("parts/part-1-2"), (1, 1));
     bench.assemble(&assembled).ended(0);
     bench.run(&["release", "--to", "one", "--only", only, "--no-smoke"]).ended(0);
@@ -327,7 +328,8 @@ fn parts_of_something_else_are_refused() {
     set("verdict", "/cells/0/verdict", verdict, &words);
     refused("module", 2, &["has the module mod_x"], |bench, copy| {
         bench.edit_part(&format!("{copy}/a"), |part| {
-            let text = part.to_string().replace("mod_wsgi", "mod_x");
+            let text =
+                part.to_string().replace("mod_wsgi", "mod_x").replace("wsgi_module", "x_module");
             *part = serde_json::from_str(&text).expect("JSON");
         });
     });
@@ -358,6 +360,11 @@ fn a_missing_cell_is_named() {
     bench.assemble(&["nowhere"]).refused(2, &["nowhere is no part, nor a folder of parts"]);
     bench.site.write("empty/x", "");
     bench.assemble(&["empty"]).refused(2, &["there is no part.json in it"]);
+    // Nobody builds anything, and the part has nothing: that is no release.
+    let nobody = "Apache24-win64-VS17/py312-VC14";
+    bench.copy("parts/a", "nothing");
+    bench.edit_part("nothing", |part| part["cells"] = json!([]));
+    bench.assemble(&["nothing", "--only", nobody]).refused(3, &["no runner can build any"]);
 }
 
 #[test]
@@ -371,6 +378,9 @@ fn nothing_that_a_part_says_is_believed_unseen() {
     part("field", &["unknown field `more`"], &|part| part["more"] = json!(1));
     part("path", &["its file is at ../../../etc/passwd, not at"], &|part| {
         part["cells"][0]["built"]["path"] = json!("../../../etc/passwd");
+    });
+    part("line", &["it is loaded by 'LoadModule x y', not by"], &|part| {
+        part["cells"][0]["built"]["load_module"] = json!("LoadModule x y");
     });
     part("size", &["more than any module"], &|part| {
         part["cells"][0]["built"]["size"] = json!(1_u64 << 40);
@@ -409,6 +419,11 @@ fn nothing_that_a_part_says_is_believed_unseen() {
             bench.site.write(&format!("{copy}/a/part.json"), text);
         });
     };
+    refused("fifo", 2, &["a/part.json is no part of modfarm's: it is no file"], |bench, copy| {
+        let path = bench.path(copy).join("a/part.json");
+        files::remove_file(&path).expect("removed");
+        Ran::of(Command::new("mkfifo").arg(&path)).ended(0);
+    });
     text("none", &["a/part.json is no part of modfarm's"], "no JSON");
     text("deep", &["a/part.json is no part of modfarm's", "recursion"], &"[".repeat(100_000));
     text("huge", &["a/part.json"], &" ".repeat((16 << 20) + 1));
@@ -480,6 +495,33 @@ fn roots_of_one_name_are_told_apart() {
         let root = roots.iter().find(|root| root["name"] == built["apache_root"]).expect("a root");
         assert_eq!(root["tree"], built["inputs"]["apache_tree"]);
     }
+}
+
+/// What a real Apache says of a file is in the part: one that failed is kept back, and is not compiled
+/// again.
+#[test]
+fn a_file_that_fails_in_an_apache_fails_its_cell() {
+    let bench = Bench { site: Site::new().running() };
+    bad_source(&bench.path("src"), "*(volatile int *) 0 = 0;", "");
+    let says = [CELL, "smoke: at ", "an access violation"];
+    bench.run(&["build", CELL, "--to", "part"]).refused(1, &says);
+    let part = bench.part("part");
+    assert_eq!((part.cells.len(), part.failed[0].stage.as_str()), (1, "smoke"));
+    assert!(part.failed[0].log_end.contains("resuming normal operations"), "{:?}", part.failed);
+    let only = ["--only", CELL];
+    let says = ["1 cell of 1 is not built", "smoke: at "];
+    bench.assemble(&[&["part"][..], &only].concat()).refused(1, &says);
+
+    // A machine that has built nothing takes it as it is.
+    let state = bench.path("state-allowed");
+    bench.site.link(&bench.path(".modfarm/wine"), "state-allowed/wine");
+    let own = ["build", CELL, "--to", "allowed", "--allow-failed-smoke", "--reuse", "part"];
+    bench.run(&[&own[..], &["--state", state.as_str()]].concat()).ended(0);
+    assert_eq!(bench.jobs("allowed"), (0, 1));
+    bench.assemble(&[&["allowed", "--to", "two"][..], &only].concat()).ended(0);
+    let release = ["release", "--allow-failed-smoke", "--to", "one", "--only", CELL];
+    bench.run(&release).ended(0);
+    assert_eq!(digests(&bench.path("one")), digests(&bench.path("two")));
 }
 
 /// A build that is killed leaves no part, or the earlier one; one that is interrupted leaves what it has.

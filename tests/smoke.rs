@@ -314,7 +314,7 @@ fn an_unsupported_cell_that_fails_is_recorded() {
 }
 
 /// A module of few lines, which knows the directives of a configuration and does one bad thing.
-fn bad_source(folder: &Utf8Path, in_child: &str, in_parent: &str) {
+pub(crate) fn bad_source(folder: &Utf8Path, in_child: &str, in_parent: &str) {
     let text = include_str!("made/bad_module.c")
         .replace("IN_CHILD", in_child)
         .replace("IN_PARENT", in_parent);

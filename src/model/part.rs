@@ -210,8 +210,11 @@ impl Part {
     fn file_agrees(&self, id: &CellId, built: &BuiltRecord) -> Result<(), String> {
         let module = &self.module.name;
         let [path, line] = [id.module_path(module), id.load_module_line(module)];
-        if (&built.path, &built.load_module) != (&path, &line) {
+        if built.path != path {
             return Err(format!("its file is at {}, not at {path}", built.path));
+        }
+        if built.load_module != line {
+            return Err(format!("it is loaded by '{}', not by '{line}'", built.load_module));
         }
         if built.size > LARGEST_MODULE {
             return Err(format!("its file has {} bytes, more than any module", built.size));

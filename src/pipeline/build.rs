@@ -72,6 +72,9 @@ impl Task<'_> {
         workshop.open_roots(self.plan, events, cancel)?;
         events.stage(Stage::Build);
         let results = self.run(workshop, events, cancel).await?;
+        if self.whole && cancel.is_cancelled() {
+            return Err(ReleaseError::Cancelled);
+        }
         events.stage(Stage::Inspect);
         let mut failures = Failures::default();
         let proven = self.prove(results, workshop, &mut failures, events, cancel)?;

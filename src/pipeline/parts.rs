@@ -280,6 +280,9 @@ async fn put_together(
     let module = describe::module_record(&plan.module, &source);
     let chosen = merge::choose(&parts, &plan, &module)?;
     whole(&chosen, &plan, &source, events)?;
+    if chosen.len() == 0 {
+        return Err(workshop::nothing_to_build(&plan));
+    }
     let made = merge::prove(&chosen, &plan, events)?;
     let names = Names::new(&plan.module, source.version.as_str());
     let mut place = Directory::prepare(&request.to, names.folder(), &names.manifest())?;

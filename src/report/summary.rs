@@ -221,8 +221,9 @@ mod tests {
 
     use super::*;
     use crate::model::event::{Event, JobOutcome};
+    use crate::model::part::FailedStage;
     use crate::model::smoke::SmokeHost;
-    use crate::report::record::{Ended, Record};
+    use crate::report::record::{Ended, Record, RunOutcome};
 
     const PAGE: &str = "runs/1/report.html";
 
@@ -299,6 +300,36 @@ mod tests {
         assert!(text.contains("      line 99\n") && !text.contains("line 69\n"), "{text}");
         assert!(text.contains("| `A` | **failed** |"), "{text}");
         assert!(!text.contains("### Runners"), "{text}");
+    }
+
+    #[test]
+    fn parts_are_named_and_what_keeps_them_from_a_release() {
+        let mut record = Record::default();
+        hear(&mut record, Event::Assembling { title: "mod_wsgi 6.1.1".into(), parts: 2 });
+        let failed = |cell: &str, stage, log: &str| Event::CellFailed {
+            cell: cell.into(),
+            stage,
+            reason: "a | reason".into(),
+            log: log.into(),
+        };
+        hear(&mut record, failed("A/py311-VC14", FailedStage::Build, "x.c(1): error\n"));
+        hear(&mut record, failed("A/py313-VC14", FailedStage::Missing, ""));
+        assert_eq!(
+            markdown(&record.report(Ended::Badly("no")), PAGE).unwrap(),
+            "## mod_wsgi 6.1.1: put together from 2 parts\n\n**Not released:** no\n\n\n\
+             ### Failed\n\n- `A/py311-VC14`: build: a \\| reason\n\n      x.c(1): error\n\n\
+             - `A/py313-VC14`: missing: a \\| reason\n\nRun the failed jobs again: only these cells \
+             are built, all others are taken from their parts.\n\n\
+             All of it, with every job's way over the runners: `runs/1/report.html`\n"
+        );
+
+        let mut record = Record::default();
+        hear(&mut record, planned());
+        hear(&mut record, Event::PartWritten { place: "parts/1".into(), cells: 2, failed: 1 });
+        let text = markdown(&record.report(Ended::Badly("1 cell of 3")), PAGE).unwrap();
+        let words = "**Not all is built:** 1 cell of 3\n\nPart: `parts/1` (2 cells, 1 failed)\n";
+        assert!(text.contains(words), "{text}");
+        assert_eq!(record.report(Ended::Well).outcome, RunOutcome::Built);
     }
 
     #[test]

@@ -64,8 +64,15 @@ impl StoredPart {
     /// The part in a folder.
     pub(super) fn read(folder: &Utf8Path) -> Result<Self, PartError> {
         let path = folder.join(part::FILE);
-        let bytes = files::read_limited(&path, part::LONGEST)?;
-        match Part::parse(&bytes) {
+        let metadata = files::symlink_metadata(&path)?;
+        let parsed = if !metadata.is_file() {
+            Err("it is no file".to_owned())
+        } else if metadata.len() > part::LONGEST {
+            Err(format!("it has {} bytes, more than any", metadata.len()))
+        } else {
+            Part::parse(&files::read_limited(&path, part::LONGEST)?)
+        };
+        match parsed {
             Ok(part) => Ok(Self { folder: folder.to_owned(), part }),
             Err(reason) => Err(PartError::Unreadable { path, reason }),
         }

@@ -60,8 +60,9 @@ impl Reusable {
             }
         }
         if taken > 0 {
-            let cells = if taken == 1 { "1 cell".to_owned() } else { format!("{taken} cells") };
-            events.note(format!("{cells} are there in earlier parts and are not built again"));
+            let cells =
+                if taken == 1 { "1 cell is".to_owned() } else { format!("{taken} cells are") };
+            events.note(format!("{cells} in earlier parts and not built again"));
         }
     }
 

@@ -78,6 +78,10 @@ fn head(report: &RunReport) -> String {
         }
         text += "</p>\n";
     }
+    if let Some(part) = &report.part {
+        let cells = say::count(part.cells, "cell");
+        text += &format!("<p>The part stands in <b>{}</b>: {cells}.</p>\n", html(&part.place));
+    }
     for place in &report.published {
         let unchanged = if place.unchanged { ", unchanged" } else { "" };
         let files = say::count(place.files, "file");
@@ -102,7 +106,12 @@ fn failures(report: &RunReport) -> String {
         )),
         Smoke::Served { .. } | Smoke::NotRun { .. } => None,
     });
-    let failures: Vec<String> = jobs.chain(smoke).collect();
+    let cells = report.failed_cells.iter().map(|record| {
+        let reason = format!("{}: {}", record.stage.as_str(), record.reason);
+        let log = Some(record.log_end.as_str()).filter(|log| !log.is_empty());
+        failure(std::slice::from_ref(&record.cell), &reason, log, "")
+    });
+    let failures: Vec<String> = jobs.chain(smoke).chain(cells).collect();
     if failures.is_empty() {
         return String::new();
     }
