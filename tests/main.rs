@@ -35,6 +35,7 @@ mod publishing;
 mod release;
 mod report;
 mod resume;
+mod roots;
 mod smoke;
 mod ssh;
 mod trust;
