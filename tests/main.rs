@@ -22,6 +22,9 @@ mod inspect;
 mod install;
 mod kit;
 mod made;
+mod makefile;
+#[allow(dead_code, reason = "the tests under Wine use more of it")]
+mod msvc;
 mod page;
 mod plan;
 mod program;

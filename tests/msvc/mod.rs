@@ -13,7 +13,8 @@ use modfarm::sys::files;
 /// The program of Linux that plays them all, made where it is missing: a run of these tests alone does not
 /// make examples.
 pub(crate) static STAND_IN: LazyLock<Utf8PathBuf> = LazyLock::new(|| {
-    let tests = Utf8PathBuf::from_path_buf(std::env::current_exe().expect("a path")).expect("Unicode");
+    let tests =
+        Utf8PathBuf::from_path_buf(std::env::current_exe().expect("a path")).expect("Unicode");
     let program = files::parent(files::parent(&tests)).join("examples/msvc-stand-in");
     if !program.exists() {
         let mut command = Command::new(env!("CARGO"));
