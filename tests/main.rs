@@ -22,6 +22,7 @@ mod inspect;
 mod install;
 mod kit;
 mod made;
+mod makefile;
 mod msvc;
 mod nmake;
 mod page;
