@@ -169,6 +169,7 @@ fn site() -> Site {
 
 fn toolsets(machine: &Machine, site: &Site) -> Vec<Value> {
     let ran = machine.run(site, &["toolsets", "--format", "json"]).ended(0);
+    assert!(!ran.stderr.contains("warning"), "{}", ran.stderr);
     let found: Value = serde_json::from_str(&ran.stdout).expect("JSON");
     found["toolsets"].as_array().expect("a list").clone()
 }
