@@ -7,6 +7,7 @@
 )]
 
 mod actions;
+mod actions_run;
 mod bad_input;
 mod cache;
 mod cluster;
@@ -47,4 +48,5 @@ mod wheels;
 mod windows;
 mod worker;
 mod worker_bounds;
+mod workflow_checks;
 mod workflows;

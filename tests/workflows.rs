@@ -8,7 +8,6 @@ use modfarm::sys::files;
 use serde_json::Value;
 
 use crate::github::{REPOSITORY, StandIn};
-use crate::github_clients::clients;
 use crate::made::source;
 use crate::program::{Ran, Site, modfarm, read, repository, site_with_source};
 
@@ -129,15 +128,4 @@ fn a_release_is_compared_before_it_is_attested() {
     );
     let ran = step("5.0.2").expect("bash");
     assert!(ran.status.success() && read(&output).is_empty());
-}
-
-/// Somebody else's auditor of workflows, at its strictest.
-#[test]
-fn zizmor_has_nothing_against_them() {
-    let folder = repository().join(".github/workflows");
-    let workflows =
-        files::names(&folder).expect("a folder").into_iter().map(|name| folder.join(name));
-    let mut zizmor = Command::new(clients().join("python/bin/zizmor"));
-    zizmor.args(["--offline", "--no-progress", "--persona", "auditor"]).args(workflows);
-    Ran::of(&mut zizmor).ended(0);
 }
