@@ -228,6 +228,34 @@ fn an_error_in_a_c_source_stands_on_its_line_and_the_summary_tells_what_failed()
 }
 
 #[test]
+fn a_job_that_got_such_a_machine_builds_on_it_and_hands_on_its_part() {
+    let step = Step::new();
+    source::quick(&step.site.folder.join("module"), "6.1.1");
+    let kit = step.site.folder.join("kit");
+    let text = format!(
+        "connection: github\nruns-on: [windows-2025]\ntoolset: cross\nlabels: [VC14]\nkit: {kit}\n"
+    );
+    step.site.write("farm/own.yaml", &text);
+    let source = ["--source", "module", "--runner", "farm", "--only", CELL];
+    let ran = step.run(&[&["plan", "--format", "github"], &source[..]].concat()).ended(0);
+    let jobs: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    let job = &jobs["include"][0];
+    assert_eq!(job["runs_on"], serde_json::json!(["windows-2025"]));
+    let (cells, runner) = (job["cells"].as_str().unwrap(), job["runner"].as_str().unwrap());
+    assert_eq!((cells, runner), (CELL, "farm/own.yaml"));
+    files::remove_file(&step.output()).expect("the outputs of the step before");
+    let build = ["build", cells, "--runner", runner, "--source", "module", "--no-smoke"];
+    step.run(&[&build[..], &["--to", "part"]].concat()).ended(0);
+    assert_eq!(step.outputs(), [("folder".to_owned(), "part".to_owned())]);
+    let summary = read(&step.summary());
+    assert!(summary.contains("### Cells") && summary.contains("| built |"), "{summary}");
+    let assemble = [&["assemble", "part"], &source[..], &["--to", "out"]].concat();
+    step.run(&assemble).ended(0);
+    let folder = ("folder".to_owned(), "out/mod_wsgi-6.1.1".to_owned());
+    assert!(step.outputs().contains(&folder), "{:?}", step.outputs());
+}
+
+#[test]
 fn what_a_source_says_is_no_command() {
     let step = Step::new();
     let file = "module/src/server/mod_wsgi.c";

@@ -36,7 +36,7 @@ impl Site {
     }
 }
 
-/// How an makefile is objected to.
+/// How a makefile is objected to.
 #[track_caller]
 fn objection(makefile: &str, arguments: &[&str], words: &str) {
     let ran = Site::new(makefile).nmake(arguments);

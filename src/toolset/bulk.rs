@@ -61,9 +61,8 @@ fn batch(family: AbiFamily, arch: Arch, cells: &[&CellId]) -> Rendered {
         let places = Places::usual(cell);
         let [apache, python] = [&places.apache, &places.python].map(|place| name_in(place));
         let name = makefile::name(cell);
-        text += &format!(
-            "call :build {name} \"%APACHES%\\{apache}\" \"%PYTHONS%\\{python}\" || exit /b 1\n"
-        );
+        text +=
+            &format!("call :build {name} \"%APACHES%\\{apache}\" \"%PYTHONS%\\{python}\"\n{STOP}");
     }
     text += BUILD;
     Rendered { name: batch_name(family, arch), text: crlf(&text) }
@@ -79,11 +78,17 @@ const BUILD: &str = r#"exit /b 0
 :build
 echo.
 echo ==== %1 with %~2 and %~3
-nmake /nologo /f %1 "APACHE_ROOTDIR=%~2" "PYTHON_ROOTDIR=%~3" clean || exit /b 1
-nmake /nologo /f %1 "APACHE_ROOTDIR=%~2" "PYTHON_ROOTDIR=%~3" || exit /b 1
-nmake /nologo /f %1 "APACHE_ROOTDIR=%~2" "PYTHON_ROOTDIR=%~3" install || exit /b 1
+nmake /nologo /f %1 "APACHE_ROOTDIR=%~2" "PYTHON_ROOTDIR=%~3" clean
+if errorlevel 1 exit /b 1
+nmake /nologo /f %1 "APACHE_ROOTDIR=%~2" "PYTHON_ROOTDIR=%~3"
+if errorlevel 1 exit /b 1
+nmake /nologo /f %1 "APACHE_ROOTDIR=%~2" "PYTHON_ROOTDIR=%~3" install
+if errorlevel 1 exit /b 1
 exit /b 0
 "#;
+
+/// Wine's cmd knows this, and not `||`.
+const STOP: &str = "if errorlevel 1 exit /b 1\n";
 
 /// What sets up a compiler's environment, and the look whether it did.
 fn environment(family: AbiFamily, arch: Arch) -> String {
@@ -107,7 +112,8 @@ fn environment(family: AbiFamily, arch: Arch) -> String {
         "{finding}\
          if not exist \"%SETUP%\" echo There is no \"%SETUP%\": install {compiler}.& exit /b 1\n\
          call \"%SETUP%\" {argument}\n\
-         where cl >nul 2>nul || (echo \"%SETUP%\" {argument} did not find cl.& exit /b 1)\n",
+         cl >nul 2>nul\n\
+         if errorlevel 1 echo \"%SETUP%\" {argument} sets up no cl.& exit /b 1\n",
         compiler = makefile::compiler(family),
     )
 }
@@ -134,7 +140,7 @@ fn build_all<'a>(batches: impl Iterator<Item = &'a (AbiFamily, Arch)>) -> Render
         "@echo off\nrem Builds and installs every combination. Ends at the first that fails.\n"
             .to_owned();
     for (family, arch) in batches {
-        text += &format!("call \"%~dp0{}\" || exit /b 1\n", batch_name(*family, *arch));
+        text += &format!("call \"%~dp0{}\"\n{STOP}", batch_name(*family, *arch));
     }
     text += "exit /b 0\n";
     Rendered { name: "build-all.bat".to_owned(), text: crlf(&text) }
@@ -189,7 +195,7 @@ mod tests {
         for label in ["VS17", "VS18"] {
             let call = format!(
                 "\r\ncall :build ap24py313-win64-VC14.mk \"%APACHES%\\Apache24-win64-{label}\" \
-                 \"%PYTHONS%\\Python313-win64-VC14\" || exit /b 1\r\n"
+                 \"%PYTHONS%\\Python313-win64-VC14\"\r\nif errorlevel 1 exit /b 1\r\n"
             );
             assert_eq!(newest.matches(&call).count(), 1, "{newest}");
         }

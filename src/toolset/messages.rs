@@ -46,7 +46,10 @@ pub fn messages(log: &str) -> Vec<Message> {
 fn message(line: &str) -> Option<(Message, bool)> {
     if let Some(rest) = line.strip_prefix("make: *** ").or_else(|| line.strip_prefix("gmake: *** "))
     {
-        // "make: *** [common.mk:12: x.so] Error 2"
+        // "make: *** [common.mk:12: x.so] Error 2", and what make does about it.
+        if rest.starts_with("Deleting ") || rest.starts_with("Waiting ") {
+            return None;
+        }
         return Some((plain(None, Severity::Error, None, rest), rest.starts_with('[')));
     }
     let (before, kind, after) = split(line)?;
@@ -304,6 +307,7 @@ mod tests {
             "\tcl /nologo /W4 src\\error.c",
             "error: C2065",
             "x.c(3): error C2065:",
+            "make: *** Deleting file 'x.so'",
         ] {
             assert_eq!(read(line), "", "{line}");
         }

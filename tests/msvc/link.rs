@@ -249,7 +249,8 @@ fn library(order: &Order, name: &str) -> Result<String, Objection> {
     let places = std::iter::once(String::new()).chain(order.folders.iter().cloned());
     for folder in places.chain(Machine::folders("LIB")) {
         let folder = folder.trim_end_matches(['/', '\\']);
-        for name in [name.to_owned(), name.to_ascii_lowercase()] {
+        // Small letters first: Wine finds either, and then Linux must.
+        for name in [name.to_ascii_lowercase(), name.to_owned()] {
             let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
             if Path::new(&here(&path)).is_file() {
                 return Ok(path);

@@ -17,7 +17,7 @@ const RUNNER: &str = "runners/windows/msvc.yaml";
 /// What `vcvarsall.bat` of Visual Studio 2017 and later does: it takes an architecture and, behind a sign
 /// that parts arguments, a version of the compiler. It writes down that it was called.
 const VCVARSALL: &str = r#"@echo off
-echo %* >>"%~dp0calls.txt"
+echo %* >"%~dp0called-%1-%3.txt"
 echo ** Visual Studio 2022 Developer Command Prompt
 set ARCH=
 if "%1"=="amd64" set ARCH=x64
@@ -169,6 +169,7 @@ fn site() -> Site {
 
 fn toolsets(machine: &Machine, site: &Site) -> Vec<Value> {
     let ran = machine.run(site, &["toolsets", "--format", "json"]).ended(0);
+    assert!(!ran.stderr.contains("warning"), "{}", ran.stderr);
     let found: Value = serde_json::from_str(&ran.stdout).expect("JSON");
     found["toolsets"].as_array().expect("a list").clone()
 }
@@ -210,12 +211,24 @@ fn every_compiler_is_found_where_its_installer_leaves_it() {
     assert_eq!(setting(3, "msc"), "15.00.30729");
 
     // Another look asks no script again.
-    let calls =
-        "Program Files (x86)/Microsoft Visual Studio/2022/BuildTools/VC/Auxiliary/Build/calls.txt";
-    let calls = || read(&machine.drive.join(calls)).lines().count();
-    assert_eq!(calls(), 4);
+    let build = "Program Files (x86)/Microsoft Visual Studio/2022/BuildTools/VC/Auxiliary/Build";
+    let build = machine.drive.join(build);
+    let calls = || {
+        let names = files::names(&build).expect("a folder").into_iter();
+        names.filter(|name| name.starts_with("called-")).collect::<Vec<_>>()
+    };
+    let called = calls();
+    assert_eq!(called.len(), 4, "{called:?}");
+    called.iter().for_each(|name| files::remove_file(&build.join(name)).expect("a file"));
     assert_eq!(toolsets(&machine, &site), found);
-    assert_eq!(calls(), 4);
+    assert_eq!(calls(), [""; 0]);
+
+    // People see them by their runner.
+    machine.apache_and_pythons();
+    let ran = machine.run(&site, &["runners", "--runner", RUNNER]).ended(0);
+    for words in ["msvc: ready", "msvc-14.44: cl 19.44.35207 (VC14;", "msvc-9.0:", "2.4.", "3.13"] {
+        assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
+    }
 }
 
 #[test]
@@ -277,6 +290,32 @@ fn a_cell_is_built_by_nmake_cl_and_link_to_the_same_bytes() {
         one["archives"], two["archives"],
         "the same bytes in another folder, on another day"
     );
+}
+
+#[test]
+fn a_module_for_python_2_has_its_manifest_of_mt() {
+    let (machine, site) = (Machine::bare(), site());
+    machine.visual_c_for_python();
+    machine.install("apache/2.4-win64", "Apache24");
+    machine.install("python/2.7-win64", "Python27");
+    let key = r"HKLM\SOFTWARE\Python\PythonCore\2.7\InstallPath";
+    machine.windows.register(key, r"C:\Python27\");
+    let source = sources("4.9.4");
+    // The inspection demands the manifest and MSVCR90.dll.
+    let arguments = [
+        "release",
+        "--runner",
+        RUNNER,
+        "--source",
+        source.as_str(),
+        "--no-smoke",
+        "--only",
+        "Apache24-win64-VC10/py27-VC9",
+    ];
+    machine.run(&site, &arguments).ended(0);
+    let folder = site.folder.join("dist/mod_wsgi-4.9.4");
+    let manifest = json(&folder.join("mod_wsgi-windows-4.9.4.manifest.json"));
+    assert_eq!(manifest["toolsets"][0]["name"], "msvc-9.0", "{:#}", manifest["toolsets"]);
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::model::{Cost, MOST_CELLS, MOST_JOBS, Work};
+use super::improve::{Rank, improve};
+use super::model::{MOST_CELLS, MOST_JOBS, Work};
 
 /// The jobs, each a list of tasks, the longest first; `None` where there would be more than are allowed.
 pub(super) fn arrange(work: &Work) -> Option<Vec<Vec<usize>>> {
@@ -39,12 +40,8 @@ pub(super) fn arrange(work: &Work) -> Option<Vec<Vec<usize>>> {
     Some(jobs)
 }
 
-/// Better is less; among equals that with fewer minutes, then that with fewer jobs.
-type Rank = (u64, u64, usize);
-
-fn rank(cost: &Cost) -> Rank {
-    (cost.weighed(), cost.minutes, cost.jobs)
-}
+/// So many changes are looked at in all.
+const MOVES: usize = 8_000;
 
 /// The numbers of jobs to try: all small ones, and of the others those that fill every turn of the machines.
 fn counts(work: &Work) -> Vec<usize> {
@@ -185,157 +182,3 @@ fn least((mut low, mut high): (u64, u64), will_do: impl Fn(u64) -> bool) -> Opti
     }
     Some(high)
 }
-
-/// So many moves of a task are looked at in all.
-const MOVES: usize = 10_000;
-
-/// Moves a task to another job or to one of its own, exchanges two, or makes two jobs one, as long as that is
-/// better.
-fn improve(work: &Work, jobs: Vec<Vec<usize>>, moves: &mut usize) -> (Rank, Vec<Vec<usize>>) {
-    let mut at = Arrangement::new(work, jobs);
-    'better: loop {
-        for change in at.changes() {
-            if *moves == 0 {
-                break 'better;
-            }
-            *moves -= 1;
-            if at.take_if_better(change) {
-                continue 'better;
-            }
-        }
-        break;
-    }
-    (at.rank, at.jobs)
-}
-
-/// A choice of jobs that is being made better.
-struct Arrangement<'a> {
-    work: &'a Work,
-    jobs: Vec<Vec<usize>>,
-    seconds: Vec<u64>,
-    rank: Rank,
-}
-
-/// What may be done to it.
-#[derive(Clone, Copy)]
-enum Change {
-    /// The task at this place of a job goes to another job; to a new one where there is none of that number.
-    Move { job: usize, place: usize, to: usize },
-    /// The tasks at these places change jobs.
-    Swap { one: (usize, usize), other: (usize, usize) },
-    /// The second job becomes part of the first.
-    Merge { into: usize, from: usize },
-}
-
-impl<'a> Arrangement<'a> {
-    fn new(work: &'a Work, jobs: Vec<Vec<usize>>) -> Self {
-        let seconds: Vec<u64> = jobs.iter().map(|job| work.seconds(job)).collect();
-        let rank = rank(&work.cost_of(&mut seconds.clone()));
-        Self { work, jobs, seconds, rank }
-    }
-
-    fn kind(&self, job: usize) -> usize {
-        self.work.tasks[self.jobs[job][0]].kind
-    }
-
-    /// All changes that are allowed, each made when it is its turn.
-    fn changes(&self) -> impl Iterator<Item = Change> + use<> {
-        let kinds: Vec<usize> = (0..self.jobs.len()).map(|job| self.kind(job)).collect();
-        let sizes: Vec<usize> = self.jobs.iter().map(Vec::len).collect();
-        let count = kinds.len();
-        let pairs = move |kinds: &[usize]| -> Vec<(usize, usize)> {
-            let all = (0..count).flat_map(|one| (one + 1..count).map(move |other| (one, other)));
-            all.filter(|(one, other)| kinds[*one] == kinds[*other]).collect()
-        };
-        let pairs = if count <= FEW { pairs(&kinds) } else { Vec::new() };
-        let merges: Vec<Change> =
-            pairs.iter().map(|&(into, from)| Change::Merge { into, from }).collect();
-        let (of_moves, targets) = (sizes.clone(), kinds);
-        let moves = (0..if count <= FEW { count } else { 0 }).flat_map(move |job| {
-            let to: Vec<usize> = (0..count)
-                .filter(|to| *to != job && targets[*to] == targets[job])
-                .chain((of_moves[job] > 1).then_some(count))
-                .collect();
-            (0..of_moves[job]).flat_map(move |place| {
-                let to = to.clone();
-                to.into_iter().map(move |to| Change::Move { job, place, to })
-            })
-        });
-        let swaps = pairs.into_iter().flat_map(move |(one, other)| {
-            let (first, second) = (sizes[one], sizes[other]);
-            (0..first).flat_map(move |here| {
-                (0..second)
-                    .map(move |there| Change::Swap { one: (one, here), other: (other, there) })
-            })
-        });
-        merges.into_iter().chain(moves).chain(swaps)
-    }
-
-    /// Makes the change where that is better.
-    fn take_if_better(&mut self, change: Change) -> bool {
-        let [one, other] = self.after(change);
-        let mut seconds = self.seconds.clone();
-        for (job, tasks) in [&one, &other] {
-            match seconds.get_mut(*job) {
-                Some(known) => *known = self.work.seconds_or_none(tasks),
-                None => seconds.push(self.work.seconds_or_none(tasks)),
-            }
-        }
-        let mut counted: Vec<u64> = seconds.iter().copied().filter(|known| *known > 0).collect();
-        let rank = rank(&self.work.cost_of(&mut counted));
-        if rank >= self.rank || !self.is_allowed(counted.len(), [&one.1, &other.1]) {
-            return false;
-        }
-        (self.rank, self.seconds) = (rank, seconds);
-        for (job, tasks) in [one, other] {
-            if job == self.jobs.len() {
-                self.jobs.push(tasks);
-            } else {
-                self.jobs[job] = tasks;
-            }
-        }
-        self.jobs.retain(|job| !job.is_empty());
-        self.seconds.retain(|seconds| *seconds > 0);
-        true
-    }
-
-    /// The two jobs that a change touches, by number, with their tasks after it.
-    fn after(&self, change: Change) -> [(usize, Vec<usize>); 2] {
-        match change {
-            Change::Move { job, place, to } => {
-                let mut left = self.jobs[job].clone();
-                let mut target = self.jobs.get(to).cloned().unwrap_or_default();
-                target.push(left.swap_remove(place));
-                [(job, left), (to, target)]
-            }
-            Change::Swap { one: (one, here), other: (other, there) } => {
-                let (mut first, mut second) = (self.jobs[one].clone(), self.jobs[other].clone());
-                std::mem::swap(&mut first[here], &mut second[there]);
-                [(one, first), (other, second)]
-            }
-            Change::Merge { into, from } => {
-                let all = [self.jobs[into].as_slice(), &self.jobs[from]].concat();
-                [(into, all), (from, Vec::new())]
-            }
-        }
-    }
-
-    /// Whether there are machines for so many jobs, and room for the cells of those that were touched on a
-    /// command line.
-    fn is_allowed(&self, jobs: usize, touched: [&[usize]; 2]) -> bool {
-        let cells =
-            |job: &[usize]| -> usize { job.iter().map(|task| self.work.tasks[*task].cells).sum() };
-        if touched.iter().any(|job| job.len() > 1 && cells(job) > MOST_CELLS) {
-            return false;
-        }
-        // There is a job more of a kind only where there is one more of all.
-        let kind =
-            touched.iter().find_map(|job| job.first()).map(|task| self.work.tasks[*task].kind);
-        let most = kind.and_then(|kind| self.work.machines[kind]).unwrap_or(usize::MAX);
-        let of_kind = (0..self.jobs.len()).filter(|job| Some(self.kind(*job)) == kind).count();
-        jobs <= self.jobs.len() || (jobs <= MOST_JOBS && of_kind < most)
-    }
-}
-
-/// With more jobs than this nothing is moved: there the cuts are even enough.
-const FEW: usize = 40;

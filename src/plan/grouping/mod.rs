@@ -12,6 +12,7 @@
 //! price is steep, and between groupings that are equally quick the cheaper one is taken.
 
 mod arrange;
+mod improve;
 mod model;
 
 use std::collections::{BTreeMap, HashMap};

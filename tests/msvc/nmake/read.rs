@@ -98,7 +98,7 @@ impl Reader {
             if !counts && !line.starts_with('!') {
                 continue;
             }
-            while line.ends_with('\\') && !line.ends_with("^\\") {
+            while goes_on(&line) {
                 line.pop();
                 let Some((_, more)) = lines.next() else { break };
                 line = format!("{} {}", line.trim_end(), more.trim_end_matches('\r').trim_start());
@@ -249,6 +249,13 @@ impl Reader {
         self.makefile.rules.push(Rule { targets, dependents: words(dependents), commands });
         Ok(())
     }
+}
+
+/// Whether the next line belongs to this one. A comment takes the rest of a line, its backslash as well;
+/// commands have none.
+fn goes_on(line: &str) -> bool {
+    let is_command = line.starts_with([' ', '\t']);
+    line.ends_with('\\') && !line.ends_with("^\\") && (is_command || !line.contains('#'))
 }
 
 /// The name and the value of a macro, where a line defines one.

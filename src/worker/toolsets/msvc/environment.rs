@@ -88,17 +88,21 @@ pub(super) fn of(script: &Script) -> Result<Environment, String> {
         .map_err(|error| format!("{}: {error}", script.file))?;
     let variables = variables(&text(&said.stdout));
     if !said.status.success() || variables.is_empty() {
-        return Err(format!("{} says no: {}", spoken(script), last_line(&said)));
+        let said = last_words(&said).unwrap_or_else(|| said.status.to_string());
+        return Err(format!("{} says no: {said}", spoken(script)));
     }
-    let mut environment = reduce(&variables, &system_root)
-        .map_err(|lacks| format!("{} sets up no compiler: {lacks}", spoken(script)))?;
+    let mut environment = reduce(&variables, &system_root).map_err(|lacks| {
+        let said = last_words(&said).unwrap_or_else(|| lacks.to_owned());
+        format!("{} sets up no compiler: {said}", spoken(script))
+    })?;
     environment.include = standing(&environment.include);
     environment.lib = standing(&environment.lib);
     environment.compiler = ask(&environment, &system_root)?;
     Ok(environment)
 }
 
-/// `cmd`, told to call the script and to show what it has set. `/u` has it speak UTF-16.
+/// `cmd`, told to call the script and to show what it has set. `/u` has it speak UTF-16. A blank behind the
+/// arguments would be one of them.
 fn call(script: &Script, system_root: &str) -> Result<Command, String> {
     let file = script.file.as_str();
     if file.contains(['"', '%', '\r', '\n']) || (script.delayed && file.contains('!')) {
@@ -108,7 +112,7 @@ fn call(script: &Script, system_root: &str) -> Result<Command, String> {
     let mut command = process::command(system.join("cmd.exe"));
     let delayed = if script.delayed { "on" } else { "off" };
     let line = format!(
-        "/d /e:on /v:{delayed} /u /s /c \"call \"{file}\" {} >nul && set\"",
+        "/d /e:on /v:{delayed} /u /s /c \">nul call \"{file}\" {}&& set\"",
         script.arguments.join(" ")
     );
     pass(&mut command, &line);
@@ -215,10 +219,10 @@ fn spoken(script: &Script) -> String {
     format!("`{} {}`", script.file, script.arguments.join(" "))
 }
 
-fn last_line(said: &Said) -> String {
+/// The last line of what it complained of.
+fn last_words(said: &Said) -> Option<String> {
     let words = text(&said.stderr);
-    let last = words.lines().map(str::trim).rfind(|line| !line.is_empty());
-    last.map_or_else(|| said.status.to_string(), str::to_owned)
+    words.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
 }
 
 #[cfg(test)]

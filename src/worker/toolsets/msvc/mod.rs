@@ -86,16 +86,17 @@ fn ask(all: &[Installed], found: &mut Answers) {
     found.extend(answers);
 }
 
-/// The environment that the first of some scripts makes that makes one; what the last one said otherwise.
+/// The environment that the first of some scripts makes that makes one; what the preferred one said
+/// otherwise.
 fn first(scripts: &[Script]) -> Result<Answer, String> {
-    let mut why = "there is no script that sets it up".to_owned();
+    let mut why = None;
     for script in scripts {
         match environment::of(script) {
             Ok(environment) => return Ok(Answer { script: script.clone(), environment }),
-            Err(said) => why = said,
+            Err(said) => why = why.or(Some(said)),
         }
     }
-    Err(why)
+    Err(why.unwrap_or_else(|| "there is no script that sets it up".to_owned()))
 }
 
 /// What is installed, with the environments that its scripts made; none where none did.
