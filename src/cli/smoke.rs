@@ -226,9 +226,10 @@ fn imported_python(facts: &Facts) -> Option<PythonTag> {
     })
 }
 
-/// What the kits of the runners here have.
+/// What is installed on this machine, where that is Windows, and what the kits of the runners here have.
 fn installations() -> Result<Installations, Failure> {
     let mut all = Installations::default();
+    all.add_installed();
     let folder = Utf8Path::new("runners");
     if files::is_dir(folder) {
         let runners = RunnerFile::load_all(folder).map_err(Failure::bad_input)?;

@@ -66,6 +66,7 @@ pub(super) fn installations(request: &BuildRequest) -> Result<Installations, Run
             all.add(found);
         }
     }
+    all.add_installed();
     for runner in &request.workshop.runners {
         runner.kit.iter().for_each(|kit| all.add_kit(kit));
     }

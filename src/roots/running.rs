@@ -11,6 +11,7 @@ use crate::model::digest::Sha256;
 use crate::model::offer::RootKind;
 use crate::model::python::PythonTag;
 use crate::model::version::Version;
+use crate::roots::places;
 use crate::sys::digests;
 use crate::sys::files::{self, FileError};
 
@@ -19,6 +20,9 @@ const DESCRIPTION: &str = "modfarm-root.json";
 
 /// The series of an Apache that does not say its version: the only one of which builds are still made.
 const USUAL_SERIES: &str = "2.4";
+
+/// The first Python that is compiled with Visual Studio 2015 or later.
+const OLDEST_OF_LAST_FAMILY: (u8, u8) = (3, 5);
 
 /// An installation that can run.
 #[derive(Clone, Debug)]
@@ -150,6 +154,21 @@ impl Installations {
                 self.pythons.entry((*tag, found.arch)).or_insert(found);
             }
         }
+    }
+
+    /// Adds those that are installed on this machine, which is Windows. An Apache that is installed today
+    /// is of the last ABI family, so that older Pythons are left out.
+    pub fn add_installed(&mut self) {
+        const ORIGIN: &str = "this machine";
+        let apaches = places::apaches();
+        let apaches = apaches.iter().map(|folder| Installation::apache(folder, ORIGIN));
+        let pythons = places::pythons();
+        let pythons = pythons.iter().map(|known| Installation::python(&known.folder, ORIGIN));
+        let goes_with_it = |found: &Installation| match &found.what {
+            What::Apache(_) => true,
+            What::Python(tag) => (tag.major, tag.minor) >= OLDEST_OF_LAST_FAMILY,
+        };
+        apaches.chain(pythons).flatten().filter(goes_with_it).for_each(|found| self.add(found));
     }
 
     /// Adds those of a cross kit, `KIT/run/apache/*` and `KIT/run/python/*`. One that is not whole is

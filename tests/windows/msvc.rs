@@ -219,7 +219,9 @@ fn every_compiler_is_found_where_its_installer_leaves_it() {
     };
     let called = calls();
     assert_eq!(called.len(), 4, "{called:?}");
-    called.iter().for_each(|name| files::remove_file(&build.join(name)).expect("a file"));
+    for name in &called {
+        files::remove_file(&build.join(name)).expect("a file");
+    }
     assert_eq!(toolsets(&machine, &site), found);
     assert_eq!(calls(), [""; 0]);
 
@@ -316,6 +318,28 @@ fn a_module_for_python_2_has_its_manifest_of_mt() {
     let folder = site.folder.join("dist/mod_wsgi-4.9.4");
     let manifest = json(&folder.join("mod_wsgi-windows-4.9.4.manifest.json"));
     assert_eq!(manifest["toolsets"][0]["name"], "msvc-9.0", "{:#}", manifest["toolsets"]);
+}
+
+#[test]
+fn what_was_built_serves_pages_in_the_apache_that_is_installed() {
+    let (machine, site) = (Machine::bare(), site());
+    machine.visual_studio_2022();
+    machine.apache_and_pythons();
+    // The kit's roots to build against cannot run, and those that run have no headers.
+    machine.install("run/apache/2.4-win64", "tools/Apache24");
+    machine.install("run/python/3.13-win64", "Python313run");
+    let key = r"HKLM\SOFTWARE\Python\AnotherMaker\3.13\InstallPath";
+    machine.windows.register(key, r"C:\Python313run\");
+    let source = sources("6.1.1");
+    let arguments = ["release", "--runner", RUNNER, "--source", source.as_str(), "--only", CELL];
+    machine.run(&site, &arguments).ended(0);
+    let name = "dist/mod_wsgi-6.1.1/mod_wsgi-windows-6.1.1.manifest.json";
+    let manifest = json(&site.folder.join(name));
+    let mut cells = manifest["cells"].as_array().expect("cells").iter();
+    let smoke = cells.find_map(|cell| cell.pointer("/built/smoke")).expect("what was seen");
+    assert_eq!(smoke["result"], "served", "{smoke:#}");
+    let said = smoke.to_string();
+    assert!(said.contains("of this machine"), "{said}");
 }
 
 #[test]
