@@ -346,6 +346,8 @@ fn matters(event: &Event) -> bool {
         Event::JobFinished { outcome, .. } => *outcome != JobOutcome::Cached,
         Event::SmokeFinished { remembered, .. } => !remembered,
         Event::Published { unchanged, .. } => !unchanged,
+        // Whoever goes on must not start the workflow once more.
+        Event::Following { .. } => true,
         _ => false,
     }
 }

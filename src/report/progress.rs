@@ -24,6 +24,8 @@ pub struct Progress {
     field: Field,
     /// The lines of the runners, once there are several.
     board: Option<Board>,
+    /// Whether the jobs are those of a workflow.
+    following: bool,
     /// Whether the stage of the jobs is over.
     jobs_over: bool,
     colour: bool,
@@ -68,6 +70,7 @@ impl Progress {
             running: BTreeMap::new(),
             field: Field::default(),
             board: None,
+            following: false,
             jobs_over: false,
             colour: terminal::colours(true),
             size,
@@ -231,6 +234,12 @@ impl Reporter for Progress {
                 self.whole.set_length(*jobs as u64);
                 self.whole.set_message(" jobs");
             }
+            Event::Following { .. } => {
+                self.following = true;
+                self.whole.set_message(" jobs");
+            }
+            // How many there are is seen when they are.
+            Event::JobQueued { .. } if self.following => self.whole.inc_length(1),
             Event::JobFinished { .. } => {
                 self.whole.inc(1);
                 self.show_field(event);

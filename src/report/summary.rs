@@ -18,7 +18,9 @@ pub fn markdown(report: &RunReport, page: &str) -> Option<String> {
     let title = plain(report.title.as_ref()?);
     let figures = &report.figures;
     let (cells, jobs) = (count(figures.cells, "cell"), count(figures.jobs, "job"));
-    let mut text = format!("## {title}: {cells} from {jobs}\n\n");
+    // Which cells a workflow's jobs build is known there.
+    let what = if figures.cells == 0 { jobs } else { format!("{cells} from {jobs}") };
+    let mut text = format!("## {title}: {what}\n\n");
     if let Some(error) = &report.error {
         let error: Vec<String> = lines(error).lines().map(plain).collect();
         text += &format!("**Not released:** {}\n\n", error.join("  \n"));
@@ -28,17 +30,22 @@ pub fn markdown(report: &RunReport, page: &str) -> Option<String> {
         let files = count(place.files, "file");
         text += &format!("Released: {} ({files}{unchanged})\n\n", plain(&place.place));
     }
-    text += &format!(
-        "{} built in {} of compilers' time, {} from the cache.\n",
-        count(figures.built, "job"),
-        duration(Duration::from_millis(compilers_time(report))),
-        figures.cached
-    );
+    text += &spent(report);
     text += &failed(report);
     text += &seen(report);
     text += &runners(&report.runners);
     text += &format!("\nAll of it, with every job's way over the runners: {}\n", code(page));
     Some(text)
+}
+
+fn spent(report: &RunReport) -> String {
+    let figures = &report.figures;
+    let built = count(figures.built, "job");
+    let time = duration(Duration::from_millis(compilers_time(report)));
+    if figures.cells == 0 {
+        return format!("{built} went well in {time} of runners' time.\n");
+    }
+    format!("{built} built in {time} of compilers' time, {} from the cache.\n", figures.cached)
 }
 
 /// Of the jobs that were built, in milliseconds.

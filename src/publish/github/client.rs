@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, header};
+use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use jiff::Timestamp;
 use octocrab::OctoBody;
@@ -33,6 +33,9 @@ const A_PAGE: usize = 100;
 /// So many redirects of a download are followed.
 const REDIRECTS: usize = 5;
 
+/// So often is asked where a file is; the patience ends before, but not with a server that leads in circles.
+const MOST_LOOKS: usize = 1000;
+
 /// Progress is not said more often.
 const PROGRESS: Duration = Duration::from_millis(200);
 
@@ -59,6 +62,8 @@ pub(super) struct Ask<'a> {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) body: Content<'a>,
+    /// What the server called the answer that is known: it need not give the same one again.
+    pub(super) known: Option<String>,
 }
 
 /// What goes with it.
@@ -72,17 +77,23 @@ pub(super) enum Content<'a> {
 /// An answer that it was done.
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
+    pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) bytes: Bytes,
 }
 
 impl<'a> Ask<'a> {
     pub(super) fn new(what: impl Into<String>, method: Method, url: Url) -> Self {
-        Self { what: what.into(), method, url, body: Content::Nothing }
+        Self { what: what.into(), method, url, body: Content::Nothing, known: None }
     }
 
     pub(super) fn with(mut self, body: Content<'a>) -> Self {
         self.body = body;
+        self
+    }
+
+    pub(super) fn unless(mut self, known: Option<String>) -> Self {
+        self.known = known;
         self
     }
 
@@ -165,12 +176,26 @@ impl Client {
         &self,
         ask: &Ask<'_>,
     ) -> Result<(T, Reply), GitHubError> {
+        let unchanged = || GitHubError::Unexpected {
+            what: ask.what.clone(),
+            reason: "it is said to be known".to_owned(),
+        };
+        self.read_if_new(ask).await?.ok_or_else(unchanged)
+    }
+
+    /// The same where it is not what is known already; `None` where it is. That costs nothing of the
+    /// requests that may be made in an hour.
+    pub(super) async fn read_if_new<T: DeserializeOwned>(
+        &self,
+        ask: &Ask<'_>,
+    ) -> Result<Option<(T, Reply)>, GitHubError> {
         let mut waits = Waits::default();
         loop {
             let began = Instant::now();
             let fault = match self.attempt(ask).await? {
+                Ok(reply) if reply.status == StatusCode::NOT_MODIFIED => return Ok(None),
                 Ok(reply) => match parse(&reply, &ask.what)? {
-                    Ok(value) => return Ok((value, reply)),
+                    Ok(value) => return Ok(Some((value, reply))),
                     Err(fault) => fault,
                 },
                 Err(fault) => fault,
@@ -214,6 +239,28 @@ impl Client {
                 Err(fault) => self.pause(&mut waits, &fault, what, began).await?,
             }
         }
+    }
+
+    /// Where a file is that the API redirects to. It is asked there without the token.
+    pub(super) async fn leads_to(&self, ask: &Ask<'_>) -> Result<Url, GitHubError> {
+        let mut ask = ask.clone();
+        let mut waits = Waits::default();
+        for _ in 0..MOST_LOOKS {
+            let began = Instant::now();
+            let Err(fault) = self.attempt(&ask).await? else { break };
+            let Fault::Answer(Answer { location: Some(next), .. }) = &fault else {
+                self.pause(&mut waits, &fault, &ask.what, began).await?;
+                continue;
+            };
+            let next = ask.url.join(next).ok().filter(|next| self.api.may_lead_to(next));
+            let next = next.ok_or_else(|| never(&fault, &ask.what))?;
+            if !self.api.is_here(&next) {
+                return Ok(next);
+            }
+            ask.url = next;
+        }
+        let answer = "it leads to no file".to_owned();
+        Err(GitHubError::Redirected { what: ask.what, answer })
     }
 
     /// Where a request is redirected to on this very server; elsewhere the token does not go.
@@ -286,9 +333,9 @@ impl Client {
             Err(reason) => return Ok(Err(self.lost(reason))),
         };
         tracing::debug!(status = status.as_u16(), bytes = bytes.len(), "answered");
-        if status.is_success() {
+        if status.is_success() || (status == StatusCode::NOT_MODIFIED && ask.known.is_some()) {
             self.heed(&headers);
-            return Ok(Ok(Reply { headers, bytes }));
+            return Ok(Ok(Reply { status, headers, bytes }));
         }
         Ok(Err(Fault::Answer(self.answer(status, &headers, &bytes).await)))
     }
@@ -306,6 +353,9 @@ impl Client {
             .header("x-github-api-version", API_VERSION);
         if let Some(value) = self.token.header() {
             request = request.header(header::AUTHORIZATION, value);
+        }
+        if let Some(known) = &ask.known {
+            request = request.header(header::IF_NONE_MATCH, known);
         }
         let body = match &ask.body {
             Content::Nothing => OctoBody::empty(),
@@ -422,7 +472,7 @@ impl Client {
         }
     }
 
-    async fn answer(&self, status: http::StatusCode, headers: &HeaderMap, bytes: &Bytes) -> Answer {
+    async fn answer(&self, status: StatusCode, headers: &HeaderMap, bytes: &Bytes) -> Answer {
         let mut response = http::Response::new(Full::new(bytes.clone()));
         *response.status_mut() = status;
         let response = response

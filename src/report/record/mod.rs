@@ -76,8 +76,11 @@ impl Record {
         }
         match event {
             Event::StageStarted { stage } => self.stages.push((*stage, at)),
-            Event::Planned { title, .. } => self.title = Some(title.clone()),
+            Event::Planned { title, .. } | Event::Following { title, .. } => {
+                self.title = Some(title.clone());
+            }
             Event::JobQueued { job, cells, action, expected_millis } => {
+                let action = Some(action.clone()).filter(|action| !action.is_empty());
                 self.jobs.queued(at, job, cells, action, *expected_millis);
             }
             Event::JobStarted { job, runner } => {
