@@ -1,5 +1,6 @@
 //! The stages of a release, in order: this file is the way of the data as code.
 
+mod prepare;
 mod smoking;
 pub mod survey;
 mod workshop;
@@ -12,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::farm::{JobResult, Outcome, Policy};
 use crate::inspect::{self, Context};
-use crate::matrix::Matrix;
 use crate::model::cell::CellId;
 use crate::model::event::{Event, Events, Stage};
 use crate::model::version::Version;
@@ -26,24 +26,15 @@ use crate::publish::{self, PublishError, Release};
 use crate::roots::Source;
 use crate::toolset::{self, Inputs};
 
+pub use prepare::{Wanted, prepare, version_of};
 pub use smoking::SmokeRequest;
 pub use workshop::{ReleaseError, Workshop, WorkshopRequest};
 
 /// What somebody wants released.
 #[derive(Debug)]
 pub struct Request {
-    /// The matrix.
-    pub matrix: Matrix,
-    /// Which version of the module and which cells; without a version that of the source.
-    pub version: Option<Version>,
-    /// See [`plan::Request`].
-    pub only: Vec<String>,
-    /// See [`plan::Request`].
-    pub skip: Vec<String>,
-    /// See [`plan::Request`].
-    pub even_if_broken: bool,
-    /// The module's source, where it does not come from PyPI.
-    pub source: Option<Utf8PathBuf>,
+    /// Which cells of which version.
+    pub wanted: Wanted,
     /// The runners, roots and caches.
     pub workshop: WorkshopRequest,
     /// What is tried in a real Apache.
@@ -74,7 +65,7 @@ pub async fn release(
     cancel: &CancellationToken,
 ) -> Result<Released, ReleaseError> {
     events.stage(Stage::Preflight);
-    let mut workshop = Workshop::open(&request.matrix, &request.workshop, events).await?;
+    let mut workshop = Workshop::open(&request.wanted.matrix, &request.workshop, events).await?;
     let result = Box::pin(make(request, &mut workshop, events, cancel)).await;
     workshop.close().await;
     or_cancelled(result, cancel)
@@ -86,7 +77,7 @@ async fn make(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Released, ReleaseError> {
-    let (plan, source) = prepare(request, workshop, events, cancel)?;
+    let (plan, source) = prepare(&request.wanted, workshop, events, cancel)?;
     let names = Names::new(&plan.module, source.version.as_str());
     let mut place = Directory::prepare(&request.to, names.folder(), &names.manifest())?;
     let github = match &request.github {
@@ -168,45 +159,6 @@ async fn or_stopped(
         unchanged = publishing => Ok(unchanged?),
         () = cancel.cancelled() => Err(ReleaseError::Cancelled),
     }
-}
-
-/// The plan and the module's source, without anything that costs much: what is wrong with the
-/// request is said here.
-pub fn prepare(
-    request: &Request,
-    workshop: &mut Workshop,
-    events: &Events,
-    cancel: &CancellationToken,
-) -> Result<(Plan, Source), ReleaseError> {
-    let given = match &request.source {
-        Some(folder) => Some(workshop.source_in(&request.matrix.module, folder)?),
-        None => None,
-    };
-    let version = match (&request.version, &given) {
-        (Some(version), _) => version.clone(),
-        (None, Some(source)) => source.version.clone(),
-        (None, None) => request.matrix.release.clone(),
-    };
-    let wanted = plan::Request {
-        version: version.clone(),
-        only: request.only.clone(),
-        skip: request.skip.clone(),
-        even_if_broken: request.even_if_broken,
-    };
-    let plan = plan::plan(&request.matrix, &wanted, workshop.offers())?;
-    if !plan.cells.iter().any(|cell| matches!(cell.build, Build::By(_))) {
-        return Err(workshop::nothing_to_build(&plan));
-    }
-    let source = match given {
-        Some(source) if source.version == version => source,
-        Some(source) => return Err(workshop::other_version(&plan.module, source, version)),
-        None => workshop.source_of(&plan.module, &version, events, cancel)?,
-    };
-    for warning in &plan.warnings {
-        events.warn(warning.clone(), None);
-    }
-    workshop::warn_of_roots(&plan, events);
-    Ok((plan, source))
 }
 
 /// The distinct jobs behind the cells that somebody builds.
@@ -293,7 +245,7 @@ pub async fn rehearse(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Rehearsal, ReleaseError> {
-    let mut workshop = Workshop::open(&request.matrix, &request.workshop, events).await?;
+    let mut workshop = Workshop::open(&request.wanted.matrix, &request.workshop, events).await?;
     let result = look(request, &mut workshop, events, cancel).await;
     workshop.close().await;
     or_cancelled(result, cancel)
@@ -305,7 +257,7 @@ async fn look(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Rehearsal, ReleaseError> {
-    let (plan, source) = prepare(request, workshop, events, cancel)?;
+    let (plan, source) = prepare(&request.wanted, workshop, events, cancel)?;
     workshop.open_roots(&plan, events, cancel)?;
     let jobs = jobs(&plan, &source, workshop, request.limit);
     let known = workshop.farm().look_up(&jobs).await;

@@ -34,9 +34,6 @@ impl FromStr for Place {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Publishing on GitHub")]
 pub(super) struct GitHubArgs {
-    /// The release's tag; without it mod_wsgi-VERSION or VERSION, whichever is there
-    #[arg(long, value_name = "TAG")]
-    tag: Option<String>,
     /// The branch or commit that a new tag is made on; without it the default branch
     #[arg(long, value_name = "COMMITISH")]
     target: Option<String>,
@@ -64,7 +61,6 @@ impl GitHubArgs {
     /// Refuses them for a folder, where they would mean nothing.
     pub(super) fn refuse_for(&self, folder: &Utf8Path) -> Result<(), Failure> {
         let given = [
-            ("--tag", self.tag.is_some()),
             ("--target", self.target.is_some()),
             ("--verify-tag", self.verify_tag),
             ("--into-existing", self.into_existing),
@@ -72,15 +68,17 @@ impl GitHubArgs {
             ("--api-url", self.api_url.is_some()),
         ];
         match given.iter().find(|(_, given)| *given) {
-            Some((name, _)) => Err(Failure::bad_input(format!(
-                "{name} means nothing for the folder {folder}\nhint: it goes with --to github:OWNER/REPO"
-            ))),
+            Some((name, _)) => Err(means_nothing(name, folder)),
             None => Ok(()),
         }
     }
 
     /// The settings for a repository.
-    pub(super) fn settings(self, repository: Repository) -> Result<Settings, Failure> {
+    pub(super) fn settings(
+        self,
+        repository: Repository,
+        tag: Option<String>,
+    ) -> Result<Settings, Failure> {
         let environment = |name: &str| std::env::var(name).ok();
         let api = Api::choose(self.api_url.as_deref(), environment).map_err(Failure::bad_input)?;
         let token =
@@ -89,7 +87,7 @@ impl GitHubArgs {
             repository,
             api,
             token,
-            tag: self.tag,
+            tag,
             target: self.target,
             verify_tag: self.verify_tag,
             into_existing: self.into_existing,
@@ -97,4 +95,11 @@ impl GitHubArgs {
             silence: Duration::from_secs(self.request_timeout),
         })
     }
+}
+
+/// The error where an argument for GitHub comes with a folder.
+pub(super) fn means_nothing(name: &str, folder: &Utf8Path) -> Failure {
+    Failure::bad_input(format!(
+        "{name} means nothing for the folder {folder}\nhint: it goes with --to github:OWNER/REPO"
+    ))
 }

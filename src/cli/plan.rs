@@ -1,5 +1,6 @@
 //! `modfarm plan`: what would be built, by whom, and why something is not.
 
+use camino::Utf8PathBuf;
 use clap::ValueEnum;
 
 use super::Failure;
@@ -9,7 +10,7 @@ use super::site::Site;
 use crate::matrix::Matrix;
 use crate::model::event::{Event, Events};
 use crate::model::offer::Offer;
-use crate::pipeline::{ReleaseError, Workshop};
+use crate::pipeline::{self, ReleaseError, Workshop};
 use crate::plan::{self, Explanation, Why, formats};
 use crate::report::terminal;
 
@@ -23,6 +24,9 @@ pub(super) struct Args {
     selection: Selection,
     #[command(flatten)]
     site: Site,
+    /// The module's source, whose version is planned; with --tag or --module-version it must be of that
+    #[arg(long, value_name = "DIR")]
+    source: Option<Utf8PathBuf>,
     /// Say why one combination is there or is not, such as Apache24-win64-VC9/py27-VC9
     #[arg(long, value_name = "CELL")]
     explain: Option<String>,
@@ -45,7 +49,12 @@ enum Format {
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    let (matrix, request) = args.selection.load()?;
+    let (matrix, mut request) = args.selection.load()?;
+    if let Some(folder) = &args.source {
+        let asked = args.selection.asked(&matrix)?;
+        let version = pipeline::version_of(&matrix, asked.as_ref(), folder);
+        request.version = version.map_err(Failure::bad_input)?;
+    }
     let offers = offers(&matrix, &args.site)?;
     if let Some(cell) = &args.explain {
         return explain(&plan::explain(&matrix, &request, &offers, cell), args.format);

@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
-use super::place::{GitHubArgs, Place};
+use super::place::{GitHubArgs, Place, means_nothing};
 use super::show::{Format, Show};
 use super::{Failure, blame};
 use crate::model::event::{Events, Stage};
@@ -43,6 +43,9 @@ pub(super) struct Args {
     /// Where `modfarm release` keeps the digests of the files that it made
     #[arg(long, value_name = "DIR", env = "MODFARM_STATE", default_value = ".modfarm")]
     state: Utf8PathBuf,
+    /// The release's tag; without it mod_wsgi-VERSION or VERSION, whichever is there
+    #[arg(long, value_name = "TAG", help_heading = "Publishing on GitHub")]
+    tag: Option<String>,
     #[command(flatten)]
     github: GitHubArgs,
 }
@@ -67,7 +70,10 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
         _ => Wish::Publish,
     };
     let settings = match &args.to {
-        Place::GitHub(repository) => Some(args.github.settings(repository.clone())?),
+        Place::GitHub(repository) => Some(args.github.settings(repository.clone(), args.tag)?),
+        Place::Folder(folder) if args.tag.is_some() => {
+            return Err(means_nothing("--tag", folder));
+        }
         Place::Folder(folder) => {
             args.github.refuse_for(folder)?;
             None

@@ -15,7 +15,7 @@ use super::show::{Format, Show, Shown};
 use super::site::{self, Site};
 use crate::farm::journal::{Call, Ending, Entry, Journal};
 use crate::model::event::Event;
-use crate::pipeline::{self, Request, SmokeRequest};
+use crate::pipeline::{self, Request, SmokeRequest, Wanted};
 use crate::report::terminal;
 use crate::sys::files;
 
@@ -171,24 +171,27 @@ fn request(args: Args) -> Result<Request, Failure> {
         }
         (Place::GitHub(repository), out) => {
             let to = out.unwrap_or_else(|| Utf8PathBuf::from(DIST));
-            (to, Some(args.github.settings(repository)?))
+            let tag = args.selection.tag().map(str::to_owned);
+            (to, Some(args.github.settings(repository, tag)?))
         }
     };
     let (matrix, wanted) = args.selection.load()?;
-    let version_named = args.selection.names_version();
+    let version = args.selection.asked(&matrix)?;
     Ok(Request {
-        version: version_named.then(|| wanted.version.clone()),
-        only: wanted.only,
-        skip: wanted.skip,
-        even_if_broken: wanted.even_if_broken,
-        source: args.source,
         workshop: args.site.workshop(&matrix.file)?,
         smoke: args.smoke.request(),
         to,
         github,
         keep_going: !args.fail_fast,
         limit: Duration::from_secs(args.time_limit),
-        matrix,
+        wanted: Wanted {
+            version,
+            only: wanted.only,
+            skip: wanted.skip,
+            even_if_broken: wanted.even_if_broken,
+            source: args.source,
+            matrix,
+        },
     })
 }
 

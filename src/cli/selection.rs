@@ -1,9 +1,11 @@
-//! Which matrix, which version, which cells: the arguments that `plan` and `release` share.
+//! Which matrix, which version, which cells: the arguments that `plan`, `build`, `assemble` and `release`
+//! share.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Failure;
 use crate::matrix::{self, Matrix};
+use crate::model::tag::Asked;
 use crate::model::version::Version;
 use crate::plan::Request;
 
@@ -16,6 +18,9 @@ pub(super) struct Selection {
     /// The version of the module; without it the source's, or the `release` of the matrix
     #[arg(long, value_name = "VERSION")]
     module_version: Option<Version>,
+    /// The tag that names the version, such as mod_wsgi-6.1.1 or 6.1.1; the source must be of it
+    #[arg(long, value_name = "TAG", conflicts_with = "module_version")]
+    tag: Option<String>,
     /// Only the cells whose name the glob matches, such as 'Apache24-win64-*/py313-*'; repeatable
     #[arg(long, value_name = "GLOB")]
     only: Vec<String>,
@@ -28,9 +33,17 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Whether a version was named.
-    pub(super) fn names_version(&self) -> bool {
-        self.module_version.is_some()
+    /// The version that was asked for, by itself or by a tag.
+    pub(super) fn asked(&self, matrix: &Matrix) -> Result<Option<Asked>, Failure> {
+        match &self.tag {
+            Some(tag) => Asked::by_tag(&matrix.module, tag).map(Some).map_err(Failure::bad_input),
+            None => Ok(self.module_version.clone().map(Asked::from)),
+        }
+    }
+
+    /// The tag that was named.
+    pub(super) fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
     }
 
     /// The file of the matrix.
@@ -41,8 +54,9 @@ impl Selection {
     /// Reads the matrix, and says what of it is wanted.
     pub(super) fn load(&self) -> Result<(Matrix, Request), Failure> {
         let matrix = matrix::load(&self.matrix).map_err(Failure::bad_input)?;
+        let asked = self.asked(&matrix)?;
         let request = Request {
-            version: self.module_version.clone().unwrap_or_else(|| matrix.release.clone()),
+            version: asked.map_or_else(|| matrix.release.clone(), |asked| asked.version),
             only: self.only.clone(),
             skip: self.skip.clone(),
             even_if_broken: self.even_if_broken,

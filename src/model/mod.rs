@@ -20,6 +20,7 @@ pub mod manifest;
 pub mod offer;
 pub mod python;
 pub mod smoke;
+pub mod tag;
 pub mod toolset;
 pub mod tree;
 pub mod verification;

@@ -495,16 +495,6 @@ pub(super) fn nothing_to_build(plan: &Plan) -> ReleaseError {
     ReleaseError::NothingToBuild { cells: plan.cells.len(), reason }
 }
 
-/// The error where a folder holds another version than the one asked for.
-pub(super) fn other_version(module: &str, source: Source, wanted: Version) -> ReleaseError {
-    ReleaseError::Source(SourceError::OtherVersion {
-        place: "the source".to_owned(),
-        module: module.to_owned(),
-        found: Box::new(source.version),
-        wanted: Box::new(wanted),
-    })
-}
-
 /// Says what the plan warns of and what nobody builds, in a line each: `modfarm plan`, the manifest and
 /// the notes have it cell by cell.
 pub(super) fn warn_of_roots(plan: &Plan, events: &Events) {

@@ -9,6 +9,7 @@ use super::python_package::PythonPackage;
 use super::unpack::{UnpackError, unpack};
 use crate::model::digest::Sha256;
 use crate::model::event::Events;
+use crate::model::tag::Asked;
 use crate::model::tree::{Content, Tree, TreeBuilder};
 use crate::model::version::Version;
 use crate::sys::digests::DigestCache;
@@ -82,7 +83,7 @@ pub enum SourceError {
     },
     /// It is of another version than the one asked for.
     #[error(
-        "{place} is {module} {found}, not {wanted}\nhint: leave out --module-version, or name the source of that version"
+        "{place} is {module} {found}, not {}\nhint: {}", wanted.describe(), remedy(wanted)
     )]
     OtherVersion {
         /// Where it came from.
@@ -92,7 +93,7 @@ pub enum SourceError {
         /// What it says.
         found: Box<Version>,
         /// What was asked for.
-        wanted: Box<Version>,
+        wanted: Box<Asked>,
     },
     /// pip cannot be run.
     #[error(transparent)]
@@ -155,7 +156,7 @@ impl Source {
                 place: origin,
                 module: module.to_owned(),
                 found: Box::new(source.version),
-                wanted: Box::new(version.clone()),
+                wanted: Box::new(version.clone().into()),
             });
         }
         Ok(source)
@@ -201,6 +202,16 @@ impl Source {
             licence: licence(&top)?,
             package,
         })
+    }
+}
+
+/// What to do about a source of another version.
+fn remedy(wanted: &Asked) -> String {
+    match &wanted.tag {
+        Some(_) => format!(
+            "{VERSION_DEFINE} in {VERSION_HEADER} and the tag must say the same: correct one of them, or name the source that was tagged"
+        ),
+        None => "leave out --module-version, or name the source of that version".to_owned(),
     }
 }
 

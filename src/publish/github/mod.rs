@@ -443,7 +443,7 @@ async fn choose_tag(
 ) -> Result<(String, bool), GitHubError> {
     let candidates = match &settings.tag {
         Some(tag) => vec![tag.clone()],
-        None => tag::spellings(module, version).to_vec(),
+        None => crate::model::tag::spellings(module, version).to_vec(),
     };
     for tag in &candidates {
         if site.has_tag(tag).await? {

@@ -1,20 +1,7 @@
-//! Tags and what follows from the version: the tag's spelling, prerelease or not, the latest or not.
+//! Tags as git and GitHub take them, and what follows from the version: the latest or not.
 
+use crate::model::tag;
 use crate::model::version::Version;
-
-/// The spellings of the tag of a version, the one that is made where none is there first: upstream's
-/// tags are `mod_wsgi-6.1.1` from 6.0.0 on and `5.0.2` before.
-#[must_use]
-pub fn spellings(module: &str, version: &Version) -> [String; 2] {
-    [format!("{module}-{version}"), version.to_string()]
-}
-
-/// The version that a tag names: of `mod_wsgi-6.1.1`, `6.1.1` and `v6.1.1` alike.
-#[must_use]
-pub fn version(module: &str, tag: &str) -> Option<Version> {
-    let bare = tag.strip_prefix(module).and_then(|rest| rest.strip_prefix('-')).unwrap_or(tag);
-    bare.strip_prefix('v').unwrap_or(bare).parse().ok()
-}
 
 /// Whether a release is to be the latest: a stable one, where no published stable release in the
 /// repository is of a greater version.
@@ -26,7 +13,7 @@ pub fn is_latest<'a>(
 ) -> bool {
     !ours.is_prerelease()
         && !stable.any(|tag| {
-            version(module, tag).is_some_and(|other| !other.is_prerelease() && other > *ours)
+            tag::version(module, tag).is_some_and(|other| !other.is_prerelease() && other > *ours)
         })
 }
 
