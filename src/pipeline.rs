@@ -3,6 +3,7 @@
 mod prepare;
 mod smoking;
 pub mod survey;
+mod via;
 mod workshop;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,7 @@ use crate::toolset::{self, Inputs};
 
 pub use prepare::{Wanted, prepare, version_of};
 pub use smoking::SmokeRequest;
+pub use via::{Task, ViaError, ViaRequest, rehearse_via, via};
 pub use workshop::{ReleaseError, Workshop, WorkshopRequest};
 
 /// What somebody wants released.

@@ -32,6 +32,7 @@ mod source;
 mod toolsets;
 mod uninstall;
 mod verify;
+mod via;
 mod wanted;
 mod worker;
 

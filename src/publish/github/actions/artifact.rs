@@ -150,7 +150,11 @@ impl Artifact {
         let wanted = Wanted { name: &name, url, size: self.size };
         loop {
             let begun = partial.size() > 0;
-            match web.resume(&wanted, &mut partial, events) {
+            let came = web.resume(&wanted, &mut partial, events);
+            if came.is_err() && partial.size() == 0 {
+                partial.discard()?;
+            }
+            match came {
                 Ok(()) => {}
                 Err(error @ WebError::Refused { status: 401 | 403 | 404 | 410, .. }) => {
                     return Ok(Brought::RanOut(error));
