@@ -78,7 +78,9 @@ fn gh_works_with_actions() {
     gh.github.add_workflow("release.yml", &["version"]);
     let zip = zip_of([("a.zip".to_owned(), BYTES)]);
     let badly = Script {
-        moments: [Moment::of("failure", &[("plan", "failure")])].into(),
+        moments: [("in_progress", "in_progress"), ("failure", "failure")]
+            .map(|(run, job)| Moment::of(run, &[("plan", job)]))
+            .into(),
         again: Some(Box::new(Script::well(vec![Artifact::of("release", zip)]))),
         ..Script::default()
     };
