@@ -2,6 +2,7 @@
 //! its end, and what it made is fetched, proven and published from here; and all that can go wrong with that.
 
 use std::io::Write as _;
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use modfarm::sys::files;
@@ -20,6 +21,11 @@ use crate::program::{Ran, Running, assert_no_token, folder, listing, modfarm, re
 const TAG: &str = "mod_wsgi-6.1.1";
 const DIST: &str = "dist/mod_wsgi-6.1.1";
 const INPUTS: [&str; 5] = ["version", "tag", "only", "skip", "publish"];
+
+/// The files of an archive.
+type Members = Vec<(String, Vec<u8>)>;
+type ChangeMembers<'a> = Box<dyn Fn(&mut Members) + 'a>;
+type ChangeArtifact = fn(&mut Artifact);
 
 /// A laptop with a checkout, a GitHub with the workflow, and a release that the workflow makes.
 struct Desk {
@@ -53,7 +59,7 @@ impl Desk {
         Artifact::of("release", self.zip(|_| {}))
     }
 
-    fn zip(&self, change: impl FnOnce(&mut Vec<(String, Vec<u8>)>)) -> Vec<u8> {
+    fn zip(&self, change: impl FnOnce(&mut Members)) -> Vec<u8> {
         let folder = &self.release.folder;
         let names = files::names(folder).expect("a folder");
         let bytes = |name: &String| files::read(&folder.join(name)).expect("a file");
@@ -82,10 +88,10 @@ impl Desk {
 
     /// Waits for a request, or for so many.
     fn wait_for(&self, operation: Operation, times: usize) {
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         while self.github.asked(operation).len() < times {
-            assert!(start.elapsed() < std::time::Duration::from_secs(60), "no {operation:?}");
-            std::thread::sleep(std::time::Duration::from_millis(10));
+            assert!(start.elapsed() < Duration::from_secs(180), "no {operation:?}");
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 
@@ -336,7 +342,7 @@ fn words_that_nobody_knows_are_shown_as_they_are() {
 
 #[test]
 fn an_artifact_that_cannot_be_had() {
-    let cases: [(fn(&mut Artifact), &str); 4] = [
+    let cases: [(ChangeArtifact, &str); 4] = [
         (|artifact| artifact.expired = true, "is no longer there: it expired on 20"),
         (
             |artifact| artifact.name = "part-1-1".to_owned(),
@@ -361,6 +367,17 @@ fn an_artifact_that_cannot_be_had() {
     desk.github.fault(Fault::on(Operation::DownloadArtifact, Does::Status(410)));
     desk.release(&[]).refused(1, &["the artifact 'release' of run "]);
     desk.assert_nothing();
+    // It is never given.
+    let desk = Desk::going_well();
+    desk.github.fault(Fault::on(Operation::Blob, Does::Status(403)).times(1000));
+    let words =
+        ["cannot fetch the artifact 'release': where GitHub keeps it, the answer is 403", "--run "];
+    desk.release(&[]).refused(3, &words);
+    desk.assert_nothing();
+    // The run is gone while it is followed.
+    let desk = Desk::going_well();
+    desk.github.fault(Fault::on(Operation::GetRun, Does::Status(404)).nth(3));
+    desk.release(&[]).refused(2, &["grey-owl/mod_wsgi has no run "]);
 }
 
 #[test]
@@ -380,6 +397,40 @@ fn a_download_that_breaks_off_goes_on() {
 }
 
 #[test]
+fn a_download_that_was_left_goes_on_in_the_next_run() {
+    let desk = Desk::going_well();
+    desk.github.fault(Fault::on(Operation::Blob, Does::CutAnswer));
+    desk.github.fault(Fault::on(Operation::Blob, Does::Slow(60_000)).nth(2));
+    let running = Running::start(&mut desk.command(&["--module-version", VERSION]));
+    desk.wait_for(Operation::Blob, 2);
+    let start = Instant::now();
+    running.signal(Signal::INT);
+    let words = ["interrupted; the run has ended well, and what it made is kept there"];
+    running.end().refused(130, &words);
+    assert!(start.elapsed() < Duration::from_secs(30), "nobody waits for a server that is silent");
+    desk.github.no_more_faults();
+    desk.release(&["--run", &desk.run_id()]).ended(0);
+    let asked = desk.github.asked(Operation::Blob);
+    assert_eq!(asked.last().expect("a request").status, Some(206));
+    desk.assert_released();
+}
+
+#[test]
+fn what_stands_here_is_published_later_without_building_it_again() {
+    let desk = Desk::going_well();
+    let to = format!("github:{REPOSITORY}");
+    desk.github.fault(Fault::on(Operation::UploadAsset, Does::Status(502)).times(1000));
+    let ran = desk.release(&["--to", &to, "--patience", "1"]).ended(3);
+    let words = format!("with --run {} it is published without being built again", desk.run_id());
+    assert!(ran.stderr.contains(&words), "{}", ran.stderr);
+    desk.assert_released();
+    desk.github.no_more_faults();
+    desk.release(&["--to", &to, "--run", &desk.run_id()]).ended(0);
+    desk.github.assert_published(TAG, &desk.release.assets);
+    assert_eq!(desk.github.repository().runs.len(), 1);
+}
+
+#[test]
 fn an_address_that_ran_out_is_asked_for_again() {
     let desk = Desk::going_well();
     desk.github.fault(Fault::on(Operation::Blob, Does::Status(403)).times(2));
@@ -391,17 +442,15 @@ fn an_address_that_ran_out_is_asked_for_again() {
 #[test]
 fn what_is_no_release_is_refused() {
     let manifest = "mod_wsgi-windows-6.1.1.manifest.json";
-    let remove =
-        |members: &mut Vec<(String, Vec<u8>)>| members.retain(|(name, _)| name != manifest);
-    type Members = Vec<(String, Vec<u8>)>;
-    let cases: Vec<(Box<dyn Fn(&mut Members)>, &str)> = vec![
+    let remove = |members: &mut Members| members.retain(|(name, _)| name != manifest);
+    let cases: [(ChangeMembers<'_>, &str); 7] = [
         (Box::new(|it| it.push(("../evil".into(), vec![1]))), "would leave the folder"),
         (Box::new(|it| it.push(("C:\\evil".into(), vec![1]))), "would leave the folder"),
         (Box::new(remove), "is not a release: it is no release: it has no file *.manifest.json"),
         (Box::new(|it| it.push(("extra.so".into(), vec![1]))), "extra.so is not in the checksums"),
         (Box::new(|it| it[1].1.push(0)), "is not what its checksum says"),
         (Box::new(|it| drop(it.remove(0))), " is missing"),
-        (Box::new(|it| it.clear()), "it has no file *.manifest.json"),
+        (Box::new(Vec::clear), "it has no file *.manifest.json"),
     ];
     for (change, words) in cases {
         let desk = Desk::new();

@@ -73,6 +73,7 @@ fn of_actions(error: ActionsError) -> Failure {
         ActionsError::Web(_)
         | ActionsError::File(_)
         | ActionsError::NotFound { .. }
+        | ActionsError::NotBrought { .. }
         | ActionsError::OutOfPatience { .. } => Failure::environment(error),
         ActionsError::Forbidden { .. }
         | ActionsError::NoWorkflow { .. }

@@ -123,7 +123,7 @@ pub enum ViaError {
         wanted: String,
     },
     /// Given up before a run was known.
-    #[error("interrupted\nhint: {}", if *starting { "the workflow may have been started: look at its page before you start it again" } else { "nothing was started" })]
+    #[error("interrupted\nhint: {}", if *starting { "the workflow may have been started: look at its page before it is started again" } else { "nothing was started" })]
     Cancelled {
         /// Whether the run was being asked for.
         starting: bool,
@@ -248,7 +248,12 @@ async fn take_up(
     cancel: &CancellationToken,
 ) -> Result<Run, ViaError> {
     let Task::Start(start) = &request.task else {
-        return or_cancelled(known(&request.task, actions), cancel).await;
+        let again = matches!(request.task, Task::Follow { again: true, .. });
+        let known = or_cancelled(known(&request.task, actions), cancel).await;
+        return known.map_err(|error| match error {
+            ViaError::Cancelled { .. } => ViaError::Cancelled { starting: again },
+            other => other,
+        });
     };
     let mut starting = Box::pin(actions.start(start));
     tokio::select! {
@@ -319,9 +324,23 @@ async fn bring(
     };
     // From where it stands: what is published is what everybody can look at here.
     let release = Release::read(&folder, &mut fresh()).map_err(PublishError::from)?;
-    github.check(&release).await?;
-    let unchanged = publish::publish(&mut github, &release, events).await?;
-    Ok(Released { folder, unchanged })
+    let published = Box::pin(publish_on(&mut github, &release, events)).await;
+    if published.is_err() {
+        events.note(format!(
+            "the release stands in {folder}; with --run {} it is published without being built again",
+            run.id
+        ));
+    }
+    Ok(Released { folder, unchanged: published? })
+}
+
+async fn publish_on(
+    github: &mut GitHub,
+    release: &Release,
+    events: &Events,
+) -> Result<bool, PublishError> {
+    github.check(release).await?;
+    publish::publish(github, release, events).await
 }
 
 fn failed(run: &Run, ended: Ended) -> ViaError {

@@ -387,6 +387,24 @@ mod tests {
     }
 
     #[test]
+    fn the_jobs_of_a_workflow_are_counted_as_they_are_seen() {
+        let [title, place, workflow] = ["x 1", "github:a/b", "release.yml"].map(str::to_owned);
+        let url = "https://x.example/1".to_owned();
+        let mut events = vec![Event::Following { title, place, workflow, run: 1, url }];
+        for job in ["plan", "build"] {
+            let (job, action) = (job.to_owned(), String::new());
+            events.push(Event::JobQueued { job, cells: Vec::new(), action, expected_millis: None });
+        }
+        let (job, runner) = ("plan".to_owned(), "windows-2025".to_owned());
+        events.push(Event::JobStarted { job: job.clone(), runner: runner.clone() });
+        let outcome = JobOutcome::Built;
+        events.push(Event::JobFinished { job, outcome, millis: 1000, runner: Some(runner) });
+        let (_, text) = shown(events);
+        assert!(text.contains("Following run 1 of release.yml at github:a/b: https://"), "{text}");
+        assert!(text.contains("Done plan in 1.0 s") && text.contains("1/2 jobs"), "{text}");
+    }
+
+    #[test]
     fn every_job_that_ended_has_its_line() {
         let mut events = vec![ready(0), ready(1)];
         for job in 0..300 {

@@ -7,6 +7,7 @@ mod client;
 mod connection;
 mod error;
 mod find;
+mod headers;
 pub mod limits;
 pub mod pace;
 pub mod retry;

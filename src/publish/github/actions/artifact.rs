@@ -1,6 +1,9 @@
 //! What a run left: found among its artifacts, and brought here. GitHub says where the archive is kept, and
 //! that place is asked without the token; the archive is compared with GitHub's own digest of it.
 
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use http::Method;
 
@@ -32,6 +35,9 @@ pub struct Artifact {
     size: u64,
     sha256: Option<Sha256>,
 }
+
+/// What is said elsewhere is passed on this often.
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// How an attempt at an address ended.
 enum Brought {
@@ -96,18 +102,18 @@ impl Actions {
         }
         for number in 1.. {
             let url = self.address(artifact).await.map_err(|error| error.of_run(artifact.run))?;
-            let (wanted, folder, events) = (artifact.clone(), folder.to_owned(), events.clone());
-            let stop = self.stop.clone();
-            let brought = self
-                .on_web(move |web| {
-                    let partial = folder.join(wanted.partial());
-                    let partial = Partial::open(&partial, &stop)?.ok_or(WebError::Stopped)?;
-                    wanted.bring(web, &url, partial, &folder, &events)
-                })
-                .await?;
-            match brought {
+            let (wanted, folder, stop) = (artifact.clone(), folder.to_owned(), self.stop.clone());
+            let (told, heard) = Events::stream();
+            let bringing = self.on_web(move |web| {
+                let partial = folder.join(wanted.partial());
+                let partial = Partial::open(&partial, &stop)?.ok_or(WebError::Stopped)?;
+                wanted.bring(web, &url, partial, &folder, &told)
+            });
+            match pass_on(bringing, &heard, events).await? {
                 Brought::Whole(path) => return Ok(path),
-                Brought::RanOut(error) if number == ADDRESSES => return Err(error.into()),
+                Brought::RanOut(error) if number == ADDRESSES => {
+                    return Err(artifact.is_not_brought(error));
+                }
                 Brought::RanOut(_) => {}
                 Brought::Other(found) => return Err(artifact.is_wrong(found)),
             }
@@ -159,7 +165,7 @@ impl Artifact {
                 Err(error @ WebError::Refused { status: 401 | 403 | 404 | 410, .. }) => {
                     return Ok(Brought::RanOut(error));
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(self.is_not_brought(error)),
             }
             let found = partial.digest()?.sha256;
             if self.sha256.is_none_or(|expected| expected == found) {
@@ -178,9 +184,37 @@ impl Artifact {
         }
     }
 
+    fn is_not_brought(&self, error: WebError) -> ActionsError {
+        match error {
+            WebError::Failed { reason, .. } => {
+                ActionsError::NotBrought { run: self.run, name: self.name.clone(), reason }
+            }
+            WebError::Refused { status, .. } => {
+                let reason = format!("where GitHub keeps it, the answer is {status}");
+                ActionsError::NotBrought { run: self.run, name: self.name.clone(), reason }
+            }
+            other => other.into(),
+        }
+    }
+
     fn is_wrong(&self, found: Sha256) -> ActionsError {
         let expected = self.sha256.unwrap_or(found);
         ActionsError::Wrong { run: self.run, name: self.name.clone(), found, expected }
+    }
+}
+
+/// Passes on what work says that goes on on another thread. Whoever gives it up need not wait until that
+/// thread has noticed: it may be waiting for a server.
+async fn pass_on<T>(work: impl Future<Output = T>, heard: &Receiver<Event>, events: &Events) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        let done = tokio::time::timeout(MOMENT, &mut work).await;
+        for event in heard.try_iter() {
+            events.emit(event);
+        }
+        if let Ok(done) = done {
+            return done;
+        }
     }
 }
 

@@ -135,6 +135,18 @@ pub enum ActionsError {
         /// The most.
         most: u64,
     },
+    /// It does not come.
+    #[error(
+        "cannot fetch the artifact '{name}': {reason}\nhint: look at the network and the proxy (HTTPS_PROXY, NO_PROXY), then add --run {run}: nothing is built again, and what has come is gone on with"
+    )]
+    NotBrought {
+        /// The run.
+        run: u64,
+        /// The artifact.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// What came is not what GitHub says it is.
     #[error(
         "the artifact '{name}' is not what GitHub says: its SHA-256 is {found}, and should be {expected}\nhint: nothing of it was kept; something between here and GitHub changed it; run the same command again with --run {run}"

@@ -38,8 +38,15 @@ impl Actions {
         known: &mut Known,
     ) -> Result<RunReply, ActionsError> {
         let url = self.run_url(run, &[]);
-        let page = fresh(&self.site.client, "look at the run", url, known.run.take()).await?;
-        Ok(known.run.insert(page).value.clone())
+        match fresh(&self.site.client, "look at the run", url, known.run.take()).await {
+            Ok(page) => Ok(known.run.insert(page).value.clone()),
+            Err(ActionsError::GitHub(GitHubError::Answered { answer, .. }))
+                if answer.status == 404 =>
+            {
+                Err(self.no_run(run))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Its jobs.

@@ -19,7 +19,8 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use self::wire::{RunReply, WorkflowReply};
-use super::client::{Ask, Client, server_time};
+use super::client::{Ask, Client};
+use super::headers::server_time;
 use super::site::Site;
 use super::{GitHubError, Settings, rename};
 use crate::model::event::Events;
@@ -102,7 +103,7 @@ impl Actions {
         match self.site.client.read::<RunReply>(&ask).await {
             Ok((reply, _)) => Ok(reply.run()),
             Err(GitHubError::Answered { answer, .. }) if answer.status == 404 => {
-                Err(ActionsError::NoRun { run: id, repository: self.site.repository.to_string() })
+                Err(self.no_run(id))
             }
             Err(error) => Err(error.into()),
         }
@@ -127,6 +128,10 @@ impl Actions {
         let web = Web::new(self.site.client.api().is_encrypted(), None, self.stop.clone());
         let done = tokio::task::spawn_blocking(move || work(&web)).await;
         done.unwrap_or(Err(ActionsError::Web(WebError::Stopped)))
+    }
+
+    fn no_run(&self, run: u64) -> ActionsError {
+        ActionsError::NoRun { run, repository: self.site.repository.to_string() }
     }
 
     fn run_url(&self, run: u64, rest: &[&str]) -> url::Url {
