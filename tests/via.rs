@@ -231,6 +231,8 @@ fn every_event_is_a_line_of_json_and_the_run_has_its_report() {
         .collect();
     let built = json!("built");
     assert_eq!(jobs, [(&json!("plan"), &built), (&json!("build VS17 x64"), &built)]);
+    let note = report["notes"][0]["message"].as_str().expect("a note");
+    assert!(note.starts_with("built by run ") && note.contains("/actions/runs/"), "{note}");
     let summary = read(&desk.folder.join(".modfarm/runs").join(&runs[0]).join("summary.md"));
     assert!(summary.starts_with("## mod_wsgi 6.1.1: 2 jobs\n"), "{summary}");
     assert!(

@@ -25,7 +25,8 @@ use crate::sys::github::address::Repository;
 ///
 /// Builds every combination of the matrix that somebody can build, inspects every file, and writes
 /// archives, checksums, manifest and notes. The folder of the release appears when it is complete;
-/// what was built is kept, so that the next run builds only what changed.
+/// what was built is kept, so that the next run builds only what changed. With --via a workflow on GitHub
+/// Actions builds it, and this machine needs no compiler.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Go on with the last run that was killed or interrupted, or with RUN, with its own arguments

@@ -17,7 +17,7 @@ const LINES: usize = 40;
 const KEEP: usize = 256 << 10;
 
 /// No log is larger.
-const LONGEST: u64 = 1 << 30;
+const LONGEST: u64 = 256 << 20;
 
 /// The most annotations of a job; GitHub takes few more.
 const ANNOTATIONS: usize = 50;
