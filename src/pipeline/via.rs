@@ -1,26 +1,29 @@
 //! A release that a workflow builds on GitHub Actions: started and followed from here, what it made brought
 //! here and proven once more, put in its folder as one that was built here, and published from there.
 
+mod error;
+mod proof;
+
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
+use self::error::Left;
+use self::proof::{prove, top_of};
 use super::Released;
-use crate::download::reference::{Reference, ReferenceError};
-use crate::download::verify::{VerifyError, verify};
 use crate::model::event::{Event, Events, Stage};
-use crate::model::verification::{Answer, ComparedFile};
 use crate::model::version::Version;
 use crate::package::Names;
-use crate::publish::directory::{Directory, DirectoryError};
-use crate::publish::github::actions::{Actions, ActionsError, Ended, Run, Start};
-use crate::publish::github::{self, GitHub, GitHubError};
-use crate::publish::release::FolderError;
+use crate::publish::directory::Directory;
+use crate::publish::github::actions::{Actions, Ended, Run, Start};
+use crate::publish::github::{self, GitHub};
 use crate::publish::{self, PublishError, Release};
-use crate::roots::unpack::{UnpackError, unpack_at_most};
+use crate::roots::unpack::unpack_at_most;
 use crate::sys::digests::DigestCache;
-use crate::sys::files::{self, FileError};
+use crate::sys::files;
+
+pub use error::ViaError;
 
 /// The artifact that the workflow leaves the release's folder in.
 const ARTIFACT: &str = "release";
@@ -68,116 +71,6 @@ pub enum Task {
         /// Whether what failed in it runs again first.
         again: bool,
     },
-}
-
-/// Why there is no release.
-#[derive(Debug, thiserror::Error)]
-pub enum ViaError {
-    /// The workflow, or a run of it.
-    #[error(transparent)]
-    Actions(#[from] ActionsError),
-    /// The release cannot be put where it belongs.
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    /// The archive cannot be unpacked, or is not to be.
-    #[error(transparent)]
-    Unpack(#[from] UnpackError),
-    /// A file cannot be read or written.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The run did not go well.
-    #[error(
-        "run {run} ended as '{conclusion}'{}\nhint: nothing was fetched; {url} has everything; --run {run} --rerun-failed runs what failed again and follows it",
-        listed(jobs)
-    )]
-    Failed {
-        /// The run.
-        run: u64,
-        /// Its page.
-        url: String,
-        /// GitHub's word for how it ended.
-        conclusion: String,
-        /// The jobs that failed, each with its reason.
-        jobs: Vec<String>,
-    },
-    /// What it left is no release.
-    #[error(
-        "what run {run} left is not a release: {reason}\nhint: nothing of it was kept; the artifact '{ARTIFACT}' has to be the folder that modfarm made there, whole"
-    )]
-    NoRelease {
-        /// The run.
-        run: u64,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// It is another release than was asked for.
-    #[error(
-        "run {run} made {found}, and {wanted} is wanted\nhint: nothing of it was kept; name its version, or start a run of the one that is wanted"
-    )]
-    Other {
-        /// The run.
-        run: u64,
-        /// What it made.
-        found: String,
-        /// What is wanted.
-        wanted: String,
-    },
-    /// Given up before a run was known.
-    #[error("interrupted\nhint: {}", if *starting { "the workflow may have been started: look at its page before it is started again" } else { "nothing was started" })]
-    Cancelled {
-        /// Whether the run was being asked for.
-        starting: bool,
-    },
-    /// Given up while a run went on.
-    #[error("interrupted; {}\nhint: {url}; --run {run} follows it again", how.words())]
-    Left {
-        /// The run.
-        run: u64,
-        /// Its page.
-        url: String,
-        /// What becomes of it.
-        how: Left,
-    },
-}
-
-/// What becomes of a run that nobody here follows any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Left {
-    /// It goes on.
-    Alone,
-    /// It was asked to end.
-    Ended,
-    /// It was to end, and goes on.
-    NotEnded,
-    /// It had ended before.
-    Over,
-}
-
-fn listed(jobs: &[String]) -> String {
-    jobs.iter().flat_map(|job| ["\n  ", job]).collect()
-}
-
-impl Left {
-    fn words(self) -> &'static str {
-        match self {
-            Self::Alone => "the run goes on there, and --cancel-on-interrupt would have ended it",
-            Self::Ended => "the run was asked to end",
-            Self::NotEnded => "the run could not be asked to end, and goes on there",
-            Self::Over => "the run has ended well, and what it made is kept there",
-        }
-    }
-}
-
-impl From<DirectoryError> for ViaError {
-    fn from(error: DirectoryError) -> Self {
-        Self::Publish(error.into())
-    }
-}
-
-impl From<GitHubError> for ViaError {
-    fn from(error: GitHubError) -> Self {
-        Self::Publish(error.into())
-    }
 }
 
 /// Has the release built there, and brings it here.
@@ -375,52 +268,6 @@ async fn obtain(
     Ok((keep, release))
 }
 
-/// The folder of the release: the archive's own, or the only one in it.
-fn top_of(folder: &Utf8Path) -> Result<Utf8PathBuf, FileError> {
-    let names = files::names(folder)?;
-    let only = names.first().filter(|_| names.len() == 1).map(|name| folder.join(name));
-    Ok(only.filter(|only| files::is_dir(only)).unwrap_or_else(|| folder.to_owned()))
-}
-
-/// The release in a folder: by its checksums, and as `modfarm verify --complete` sees it.
-fn prove(run: u64, folder: &Utf8Path) -> Result<Release, ViaError> {
-    let no = |error: &dyn std::fmt::Display| {
-        // Its remedies are for who made the folder; and where it lies for now is of no interest.
-        let text = error.to_string().replace(&format!("{folder}/"), "");
-        let reason = text.replace(folder.as_str(), "it");
-        let reason = reason.lines().next().unwrap_or_default().to_owned();
-        ViaError::NoRelease { run, reason }
-    };
-    let release = Release::read(folder, &mut fresh()).map_err(|error| match error {
-        FolderError::File(error) => ViaError::File(error),
-        other => no(&other),
-    })?;
-    let reference = Reference::in_folder(folder).map_err(|error| match error {
-        ReferenceError::File(error) => ViaError::File(error),
-        other => no(&other),
-    })?;
-    let found = verify(&reference, &[folder.to_owned()], true).map_err(|error| match error {
-        VerifyError::File(error) => ViaError::File(error),
-        other @ VerifyError::Archive(_) => no(&other),
-    })?;
-    let wrong: Vec<String> =
-        found.files.iter().filter(|file| file.answer.is_wrong()).map(fault).collect();
-    if !wrong.is_empty() {
-        return Err(no(&wrong.join("; ")));
-    }
-    Ok(release)
-}
-
-fn fault(file: &ComparedFile) -> String {
-    let name = Utf8Path::new(&file.file).file_name().unwrap_or(&file.file);
-    match &file.answer {
-        Answer::Different { reason, .. } => format!("{name}: {reason}"),
-        Answer::Misnamed { really, .. } => format!("{name} is {}", really.join(", ")),
-        Answer::Missing => format!("{name} is missing"),
-        _ => format!("{name} is not of the release"),
-    }
-}
-
 fn is_wanted(request: &ViaRequest, run: u64, release: &Release) -> Result<(), ViaError> {
     let module = &release.manifest().module;
     let version = request.version.as_ref().unwrap_or(&module.version);
@@ -464,28 +311,4 @@ pub async fn rehearse_via(
     Ok(format!(
         "Dry run: {what}; its artifact '{ARTIFACT}' would stand in {folder}{github}. Nothing was started.\n"
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_release_is_found_at_the_top_or_one_below() {
-        let keep = tempfile::tempdir().unwrap();
-        let folder = Utf8Path::from_path(keep.path()).unwrap();
-        files::write_atomic(&folder.join("mod_wsgi-6.1.1/a"), b"a").unwrap();
-        assert_eq!(top_of(folder).unwrap(), folder.join("mod_wsgi-6.1.1"));
-        files::write_atomic(&folder.join("b"), b"b").unwrap();
-        assert_eq!(top_of(folder).unwrap(), folder);
-    }
-
-    #[test]
-    fn what_is_no_release_is_told_without_where_it_lay() {
-        let keep = tempfile::tempdir().unwrap();
-        let folder = Utf8Path::from_path(keep.path()).unwrap();
-        let error = prove(7, folder).unwrap_err().to_string();
-        assert!(error.starts_with("what run 7 left is not a release: it is no release"), "{error}");
-        assert!(!error.contains(folder.as_str()) && !error.contains("dist/"), "{error}");
-    }
 }
