@@ -113,7 +113,8 @@ async fn prepare(
     let mut ready = Ready { place: None, github: None };
     if let Some(version) = &request.version {
         let names = Names::new(&request.module, version.as_str());
-        ready.place = Some(Directory::prepare(&request.to, names.folder(), &names.manifest())?);
+        let place = Directory::prepare(&request.to, names.folder(), &names.manifest());
+        ready.place = Some(place.map_err(PublishError::from)?);
     }
     let ViaRequest { there, workflow, .. } = request;
     let actions = Actions::open(there, workflow, events, cancel).await?;
@@ -204,7 +205,7 @@ async fn bring(
     events.stage(Stage::Publish);
     let mut place = match ready.place.take() {
         Some(place) => place,
-        None => Directory::of(&request.to, &release)?,
+        None => Directory::of(&request.to, &release).map_err(PublishError::from)?,
     };
     let unchanged = publish::publish(&mut place, &release, events).await?;
     let folder = place.folder().to_owned();

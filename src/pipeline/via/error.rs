@@ -3,7 +3,6 @@
 
 use super::ARTIFACT;
 use crate::publish::PublishError;
-use crate::publish::directory::DirectoryError;
 use crate::publish::github::GitHubError;
 use crate::publish::github::actions::ActionsError;
 use crate::roots::unpack::UnpackError;
@@ -104,12 +103,6 @@ impl Left {
             Self::NotEnded => "the run could not be asked to end, and goes on there",
             Self::Over => "the run has ended well, and what it made is kept there",
         }
-    }
-}
-
-impl From<DirectoryError> for ViaError {
-    fn from(error: DirectoryError) -> Self {
-        Self::Publish(error.into())
     }
 }
 
