@@ -46,6 +46,8 @@
 //! - A run is heard once, by [`report::record`], and page, JSON and summary are written from that.
 //! - What is downloaded has its name once its bytes are those that the manifest says; what is put into an
 //!   Apache is written down first and can be taken out again.
+//! - A workflow is started once, whatever becomes of the answer; what it made is a release here once GitHub's
+//!   digest of it, its checksums and its manifest say so.
 //! - A token is shown nowhere, and no child process has it.
 
 pub mod cli;

@@ -6,6 +6,7 @@ mod parts;
 mod prepare;
 mod smoking;
 pub mod survey;
+mod via;
 mod workshop;
 
 use std::collections::BTreeSet;
@@ -26,6 +27,7 @@ pub use build::{BuildRequest, jobs};
 pub use parts::{AssembleRequest, PartBuilt, PartError, PartRequest, assemble, build_part};
 pub use prepare::{Wanted, prepare, version_of};
 pub use smoking::SmokeRequest;
+pub use via::{ViaError, ViaRequest, ViaTask, rehearse_via, via};
 pub use workshop::{OnActions, ReleaseError, Workshop, WorkshopRequest};
 
 use build::{Task, Yield};

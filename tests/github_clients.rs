@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::github::{Operation, REPOSITORY, StandIn};
 use crate::github_description as description;
+use crate::made::server::zip_of;
 use crate::program::{Ran, folder, repository};
 
 const BYTES: &[u8] = b"the bytes of an asset";
@@ -67,6 +68,49 @@ fn gh_sees_what_goes_wrong() {
     gh.run(&["delete", "1.0", "--yes"]).ended(0);
     let burned = ["tag_name was used by an immutable release"];
     gh.run(&["create", "1.0", "a.zip", "--notes", "Notes"]).refused(1, &burned);
+}
+
+/// gh starts a workflow, lists its runs, follows one, shows it and takes what it left.
+#[test]
+fn gh_works_with_actions() {
+    use crate::github::actions::{Artifact, Moment, Script};
+    let gh = Gh::new();
+    gh.github.add_workflow("release.yml", &["version"]);
+    let zip = zip_of([("a.zip".to_owned(), BYTES)]);
+    let badly = Script {
+        moments: [("in_progress", "in_progress"), ("failure", "failure")]
+            .map(|(run, job)| Moment::of(run, &[("plan", job)]))
+            .into(),
+        again: Some(Box::new(Script::well(vec![Artifact::of("release", zip)]))),
+        ..Script::default()
+    };
+    gh.github.next_run(badly);
+    gh.command(&["workflow", "run", "release.yml", "--ref", "main", "-f", "version=6.1.1"])
+        .ended(0);
+    let run = gh.github.repository().runs.into_values().next().expect("a run");
+    assert_eq!(run.inputs["version"], "6.1.1");
+    let id = run.id.to_string();
+    let listed = gh.command(&["run", "list", "--workflow", "release.yml"]).ended(0).stdout;
+    assert!(listed.contains(&id) && listed.contains("workflow_dispatch"), "{listed}");
+    let watched = gh.command(&["run", "watch", &id, "--exit-status", "--interval", "1"]);
+    assert!(watched.said().contains("plan") && watched.code == 1, "{}", watched.said());
+    gh.command(&["run", "rerun", &id, "--failed"]).ended(0);
+    gh.command(&["run", "watch", &id, "--exit-status", "--interval", "1"]).ended(0);
+    let shown = gh.command(&["run", "view", &id]).ended(0).stdout;
+    for word in ["build VS17 x64", "ARTIFACTS", "release"] {
+        assert!(shown.contains(word), "{word}: {shown}");
+    }
+    let json = gh.command(&["run", "view", &id, "--json", "status,conclusion,jobs"]).ended(0);
+    let json: Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!((&json["status"], &json["conclusion"]), (&json!("completed"), &json!("success")));
+    assert_eq!(json["jobs"].as_array().map(Vec::len), Some(3));
+    gh.command(&["run", "download", &id, "--name", "release", "--dir", "left"]).ended(0);
+    assert_eq!(files::read(&gh.folder.join("left/a.zip")).expect("a file"), BYTES);
+    gh.command(&["run", "cancel", &id])
+        .refused(1, &["Cannot cancel a workflow run that is completed"]);
+    let blobs = gh.github.asked(Operation::Blob);
+    assert!(!blobs.is_empty() && blobs.iter().all(|logged| logged.authorization.is_none()));
+    description::assert_agrees(&gh.github);
 }
 
 #[test]
@@ -171,8 +215,12 @@ impl Gh {
     }
 
     fn run(&self, arguments: &[&str]) -> Ran {
+        self.command(&[&["release"], arguments].concat())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Ran {
         let mut command = Command::new("gh");
-        command.arg("release").args(arguments).args(["--repo", REPOSITORY]);
+        command.args(arguments).args(["--repo", REPOSITORY]);
         command.current_dir(&self.folder).env_clear().envs(self.github.gh_environment());
         command.env("HOME", &self.folder).env("PATH", std::env::var_os("PATH").unwrap_or_default());
         Ran::of(&mut command)

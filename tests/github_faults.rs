@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::github::actions::Script;
 use crate::github::ask::with_token;
 use crate::github::model::AssetState;
 use crate::github::{Does, Fault, Limits, Operation, Options, Permission, REPOSITORY, StandIn};
@@ -109,4 +110,37 @@ fn limits_are_kept() {
     assert!(github.log().last().is_some_and(|logged| logged.limited));
     std::thread::sleep(Duration::from_millis(1100));
     assert_eq!(create(), 201);
+}
+
+#[test]
+fn runs_go_as_their_scripts_say() {
+    let github = StandIn::start();
+    github.add_workflow("release.yml", &["version"]);
+    github.next_run(Script::well(Vec::new()));
+    let url = |rest: &str| format!("{}/repos/{REPOSITORY}/actions/{rest}", github.api());
+    let ask = |method: &str, rest: &str, body: &str| {
+        with_token(github.token(), method, &url(rest), body).expect("an answer")
+    };
+    let dispatches = "workflows/release.yml/dispatches";
+    assert_eq!(ask("POST", dispatches, r#"{"ref":"gone"}"#).0, 422);
+    assert_eq!(ask("POST", dispatches, r#"{"ref":"main","inputs":{"other":"1"}}"#).0, 422);
+    assert_eq!(ask("POST", "workflows/other.yml/dispatches", r#"{"ref":"main"}"#).0, 404);
+    let reader = github.add_token(Permission::Read, false);
+    let refused = with_token(&reader, "POST", &url(dispatches), r#"{"ref":"main"}"#);
+    assert_eq!(refused.expect("an answer").0, 403);
+    assert!(github.repository().runs.is_empty());
+
+    let (status, started) = ask("POST", dispatches, r#"{"ref":"main","return_run_details":true}"#);
+    assert_eq!(status, 200, "{started}");
+    let run = format!("runs/{}", started["workflow_run_id"]);
+    let seen: Vec<String> = (0..7)
+        .map(|_| ask("GET", &run, "").1["status"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    let (queued, runs, over) = ("queued", "in_progress", "completed");
+    assert_eq!(seen, [queued, runs, runs, runs, runs, over, over]);
+    assert_eq!(ask("GET", &format!("{run}/jobs"), "").1["total_count"], 3);
+    assert_eq!(ask("POST", &format!("{run}/cancel"), "").0, 409);
+    assert_eq!(ask("POST", &format!("{run}/rerun-failed-jobs"), "").0, 403);
+    // Without being asked, GitHub does not say which run it is.
+    assert_eq!(ask("POST", dispatches, r#"{"ref":"main"}"#).0, 204);
 }

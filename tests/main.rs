@@ -44,6 +44,7 @@ mod smoke;
 mod ssh;
 mod trust;
 mod verify;
+mod via;
 mod wheels;
 mod windows;
 mod worker;

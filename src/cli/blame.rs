@@ -1,15 +1,18 @@
 //! Whose fault an error is: its exit code.
 
 use super::Failure;
-use crate::pipeline::ReleaseError;
+use crate::pipeline::{ReleaseError, ViaError};
 use crate::publish::PublishError;
 use crate::publish::github::GitHubError;
+use crate::publish::github::actions::ActionsError;
 use crate::publish::release::FolderError;
 use crate::roots::SourceError;
 use crate::roots::archive::ArchiveError;
 use crate::roots::catalogue::CatalogueError;
+use crate::roots::unpack::UnpackError;
 use crate::smoke::SmokeError;
 use crate::sys::staging::StagingError;
+use crate::sys::web::WebError;
 
 /// The exit code of an error: whose fault it is.
 pub(super) fn failure(error: ReleaseError) -> Failure {
@@ -47,6 +50,43 @@ pub(super) fn failure(error: ReleaseError) -> Failure {
                 Failure::bad_input(error)
             }
         }
+    }
+}
+
+/// The exit code of an error of a release that is built on GitHub.
+pub(super) fn via(error: ViaError) -> Failure {
+    match error {
+        ViaError::Failed { .. } | ViaError::NoRelease { .. } | ViaError::Other { .. } => {
+            Failure::not_passed(error)
+        }
+        ViaError::Cancelled { .. } | ViaError::Left { .. } => Failure::interrupted(error),
+        ViaError::Unpack(UnpackError::File(_)) | ViaError::File(_) => Failure::environment(error),
+        ViaError::Unpack(_) => Failure::not_passed(error),
+        ViaError::Publish(error) => publishing(error),
+        ViaError::Actions(error) => of_actions(error),
+    }
+}
+
+fn of_actions(error: ActionsError) -> Failure {
+    match error {
+        ActionsError::GitHub(error) => publishing(error.into()),
+        ActionsError::Web(WebError::Stopped) => Failure::interrupted(error),
+        ActionsError::Web(WebError::TooLarge { .. })
+        | ActionsError::NoArtifact { .. }
+        | ActionsError::Expired { .. }
+        | ActionsError::TooLarge { .. }
+        | ActionsError::Wrong { .. } => Failure::not_passed(error),
+        ActionsError::Web(_)
+        | ActionsError::File(_)
+        | ActionsError::NotFound { .. }
+        | ActionsError::NotBrought { .. }
+        | ActionsError::OutOfPatience { .. } => Failure::environment(error),
+        ActionsError::Forbidden { .. }
+        | ActionsError::NoWorkflow { .. }
+        | ActionsError::Disabled { .. }
+        | ActionsError::NotStarted { .. }
+        | ActionsError::NoRun { .. }
+        | ActionsError::NotAgain { .. } => Failure::bad_input(error),
     }
 }
 

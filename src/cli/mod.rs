@@ -40,6 +40,7 @@ mod source;
 mod toolsets;
 mod uninstall;
 mod verify;
+mod via;
 mod wanted;
 mod worker;
 

@@ -60,17 +60,20 @@ pub(super) struct GitHubArgs {
 impl GitHubArgs {
     /// Refuses them for a folder, where they would mean nothing.
     pub(super) fn refuse_for(&self, folder: &Utf8Path) -> Result<(), Failure> {
+        self.refuse_unpublished(folder)?;
+        let given =
+            [("--token-file", self.token_file.is_some()), ("--api-url", self.api_url.is_some())];
+        refuse(&given, folder)
+    }
+
+    /// Refuses what is about publishing for a release that stays in a folder.
+    pub(super) fn refuse_unpublished(&self, folder: &Utf8Path) -> Result<(), Failure> {
         let given = [
             ("--target", self.target.is_some()),
             ("--verify-tag", self.verify_tag),
             ("--into-existing", self.into_existing),
-            ("--token-file", self.token_file.is_some()),
-            ("--api-url", self.api_url.is_some()),
         ];
-        match given.iter().find(|(_, given)| *given) {
-            Some((name, _)) => Err(means_nothing(name, folder)),
-            None => Ok(()),
-        }
+        refuse(&given, folder)
     }
 
     /// The settings for a repository.
@@ -94,6 +97,13 @@ impl GitHubArgs {
             patience: Duration::from_secs(self.patience),
             silence: Duration::from_secs(self.request_timeout),
         })
+    }
+}
+
+fn refuse(given: &[(&str, bool)], folder: &Utf8Path) -> Result<(), Failure> {
+    match given.iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(means_nothing(name, folder)),
+        None => Ok(()),
     }
 }
 

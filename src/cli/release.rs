@@ -13,17 +13,20 @@ use super::resume::{self, Taken};
 use super::selection::Selection;
 use super::show::{Format, Show, Shown};
 use super::site::{self, Site};
+use super::via::{self, ViaArgs};
 use crate::farm::journal::{Call, Ending, Entry, Journal};
-use crate::model::event::Event;
-use crate::pipeline::{self, Rehearsal, Released, Request};
+use crate::model::event::{Event, Events};
+use crate::pipeline::{self, Released, Request, ViaRequest};
 use crate::report::terminal;
 use crate::sys::files;
+use crate::sys::github::address::Repository;
 
 /// Build, prove and package a release into a folder, and publish it
 ///
 /// Builds every combination of the matrix that somebody can build, inspects every file, and writes
 /// archives, checksums, manifest and notes. The folder of the release appears when it is complete;
-/// what was built is kept, so that the next run builds only what changed.
+/// what was built is kept, so that the next run builds only what changed. With --via a workflow on GitHub
+/// Actions builds it, and this machine needs no compiler.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Go on with the last run that was killed or interrupted, or with RUN, with its own arguments
@@ -49,6 +52,8 @@ pub(super) struct Args {
     format: Format,
     #[command(flatten)]
     github: GitHubArgs,
+    #[command(flatten)]
+    via: ViaArgs,
 }
 
 impl Args {
@@ -70,6 +75,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let Some(name) = &args.resume else { return make(args, None) };
     let (mut own, taken) = resume::take_up(args.site.state(), name)?;
     own.show_as(args.format);
+    own.via.go_on_with(&taken.past.entries);
     make(own, Some(taken))
 }
 
@@ -77,15 +83,15 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 fn make(args: Args, taken: Option<Taken>) -> Result<(), Failure> {
     let (dry_run, format) = (args.dry_run, args.format);
     let matrix_file = args.selection.matrix().to_owned();
-    let mut request = request(args)?;
-    let state = request.build.workshop.state.clone();
+    let state = args.site.state().to_owned();
+    let mut work = Work::of(args)?;
     let begun = match taken {
         _ if dry_run => Begun::default(),
         Some(taken) => {
-            request.build.workshop.run.clone_from(&taken.folder);
+            work.has_run_in(&taken.folder);
             go_on(taken, call(&matrix_file)?)
         }
-        None => begin(&state, &request.build.workshop.run, call(&matrix_file)?)?,
+        None => begin(&state, &work, call(&matrix_file)?)?,
     };
     let show = Show::begin(format, begun.journal, begun.past);
     begun.first.into_iter().for_each(|event| show.events().emit(event));
@@ -94,56 +100,139 @@ fn make(args: Args, taken: Option<Taken>) -> Result<(), Failure> {
         super::cancel_on_signal(&cancel);
         let events = show.events();
         if dry_run {
-            return pipeline::rehearse(&request, events, &cancel).await.map(Done::Rehearsed);
+            return Box::pin(work.rehearse(events, &cancel)).await.map(Done::Rehearsed);
         }
-        pipeline::release(&request, events, &cancel).await.map(Done::Released)
+        Box::pin(work.release(events, &cancel)).await.map(Done::Released)
     })?;
     let Shown { record, journal } = show.end();
-    let result = result.map_err(blame::failure);
     if !dry_run {
-        report::conclude(&record, result.as_ref().map(|_| ()), &request.build.workshop.run, format);
+        report::conclude(&record, result.as_ref().map(|_| ()), work.run(), format);
     }
     if let Some(Err(error)) = journal.map(|journal| journal.end(ending(&result))) {
         terminal::warning(&error.to_string());
     }
-    match result {
-        Ok(Done::Released(released)) => {
-            actions::made(Some(&released.folder), &record);
-            Ok(())
-        }
-        Ok(Done::Rehearsed(rehearsal)) => {
-            terminal::output(&rehearsal.text());
-            Ok(())
-        }
-        Err(failure) => Err(failure),
+    match result? {
+        Done::Released(released) => actions::made(Some(&released.folder), &record),
+        Done::Rehearsed(rehearsal) => terminal::output(&rehearsal),
     }
+    Ok(())
 }
 
 /// What was done in the end.
 enum Done {
     Released(Released),
-    Rehearsed(Rehearsal),
+    /// What would have been, for people.
+    Rehearsed(String),
+}
+
+/// Where the release is built: by runners that are reached from here, or by a workflow.
+#[derive(Debug)]
+enum Work {
+    Here(Box<Request>),
+    There(Box<ViaRequest>, Utf8PathBuf),
+}
+
+impl Work {
+    fn of(args: Args) -> Result<Self, Failure> {
+        match args.via.repository()? {
+            None => Ok(Self::Here(Box::new(request(args)?))),
+            Some(repository) => {
+                let run = site::new_run(args.site.state());
+                Ok(Self::There(Box::new(request_via(args, repository)?), run))
+            }
+        }
+    }
+
+    /// The folder of this run's journal.
+    fn run(&self) -> &Utf8Path {
+        match self {
+            Self::Here(request) => &request.build.workshop.run,
+            Self::There(_, run) => run,
+        }
+    }
+
+    fn has_run_in(&mut self, folder: &Utf8Path) {
+        match self {
+            Self::Here(request) => folder.clone_into(&mut request.build.workshop.run),
+            Self::There(_, run) => folder.clone_into(run),
+        }
+    }
+
+    async fn release(
+        &self,
+        events: &Events,
+        cancel: &CancellationToken,
+    ) -> Result<Released, Failure> {
+        match self {
+            Self::Here(request) => {
+                pipeline::release(request, events, cancel).await.map_err(blame::failure)
+            }
+            Self::There(request, _) => {
+                Box::pin(pipeline::via(request, events, cancel)).await.map_err(blame::via)
+            }
+        }
+    }
+
+    async fn rehearse(
+        &self,
+        events: &Events,
+        cancel: &CancellationToken,
+    ) -> Result<String, Failure> {
+        match self {
+            Self::Here(request) => {
+                let rehearsal = pipeline::rehearse(request, events, cancel).await;
+                rehearsal.map(|rehearsal| rehearsal.text()).map_err(blame::failure)
+            }
+            Self::There(request, _) => {
+                Box::pin(pipeline::rehearse_via(request, events, cancel)).await.map_err(blame::via)
+            }
+        }
+    }
 }
 
 /// What somebody wants released, as the arguments say it.
 fn request(args: Args) -> Result<Request, Failure> {
-    let (to, github) = match (args.to, args.out) {
-        (Place::Folder(to), None) => {
+    let (to, repository) = places(args.to, args.out)?;
+    let github = match repository {
+        None => {
             args.github.refuse_for(&to)?;
-            (to, None)
+            None
         }
-        (Place::Folder(to), Some(out)) => {
-            return Err(Failure::bad_input(format!(
-                "the release cannot be made in {to} and in {out}\nhint: --to DIR alone; --out goes with --to github:OWNER/REPO"
-            )));
-        }
-        (Place::GitHub(repository), out) => {
-            let to = out.unwrap_or_else(|| Utf8PathBuf::from(DIST));
+        Some(repository) => {
             let tag = args.selection.tag().map(str::to_owned);
-            (to, Some(args.github.settings(repository, tag)?))
+            Some(args.github.settings(repository, tag)?)
         }
     };
     Ok(Request { build: args.making.request(&args.selection, &args.site)?, to, github })
+}
+
+/// The same of one that a workflow of a repository builds.
+fn request_via(args: Args, repository: Repository) -> Result<ViaRequest, Failure> {
+    let (to, publish_in) = places(args.to, args.out)?;
+    if publish_in.is_none() {
+        args.github.refuse_unpublished(&to)?;
+    }
+    let there = args.github.settings(repository, None)?;
+    let (matrix, wanted) = args.selection.load()?;
+    let asked = args.selection.asked(&matrix)?;
+    let (module, state) = (matrix.module, args.site.state().to_owned());
+    Ok(args.via.request(there, via::Rest { module, asked, wanted, to, publish_in, state }))
+}
+
+/// The folder that the release's own folder is made in, and the repository it goes to from there.
+fn places(
+    to: Place,
+    out: Option<Utf8PathBuf>,
+) -> Result<(Utf8PathBuf, Option<Repository>), Failure> {
+    match (to, out) {
+        (Place::Folder(to), None) => Ok((to, None)),
+        (Place::Folder(to), Some(out)) => Err(Failure::bad_input(format!(
+            "the release cannot be made in {to} and in {out}\nhint: --to DIR alone; --out goes with --to github:OWNER/REPO"
+        ))),
+        (Place::GitHub(repository), out) => {
+            Ok((out.unwrap_or_else(|| Utf8PathBuf::from(DIST)), Some(repository)))
+        }
+    }
 }
 
 /// The journal of a run, what it holds already, and what is to be said first.
@@ -155,10 +244,12 @@ struct Begun {
 }
 
 /// Begins the journal of a new run, and finds what an earlier one with the same arguments left.
-fn begin(state: &Utf8Path, run: &Utf8Path, call: Call) -> Result<Begun, Failure> {
+fn begin(state: &Utf8Path, work: &Work, call: Call) -> Result<Begun, Failure> {
     site::forget_old_runs(state).map_err(Failure::environment)?;
-    let left = resume::left_over(state, &call);
-    let journal = Journal::create(run, &call).map_err(Failure::environment)?;
+    // What was left over there is not taken up by starting it once more.
+    let builds_here = matches!(work, Work::Here(_));
+    let left = if builds_here { resume::left_over(state, &call) } else { None };
+    let journal = Journal::create(work.run(), &call).map_err(Failure::environment)?;
     let first = left.map(|message| Event::Note { message }).into_iter().collect();
     Ok(Begun { journal: Some(journal), past: Vec::new(), first })
 }

@@ -349,7 +349,8 @@ fn matters(event: &Event) -> bool {
         Event::JobFinished { outcome, .. } => *outcome != JobOutcome::Cached,
         Event::SmokeFinished { remembered, .. } => !remembered,
         Event::Published { unchanged, .. } => !unchanged,
-        Event::PartWritten { .. } => true,
+        // Whoever goes on must not start the workflow once more.
+        Event::PartWritten { .. } | Event::Following { .. } => true,
         _ => false,
     }
 }

@@ -63,6 +63,20 @@ pub enum Event {
         /// Distinct jobs behind them.
         jobs: usize,
     },
+    /// A workflow builds the release on GitHub Actions, and is followed from here: its jobs are the jobs
+    /// of this run, with no cells and no action that would be known here.
+    Following {
+        /// The module's name and version: `mod_wsgi 6.1.1`.
+        title: String,
+        /// The repository: `github:OWNER/REPO`.
+        place: String,
+        /// The workflow's file.
+        workflow: String,
+        /// The number of its run.
+        run: u64,
+        /// The page of its run.
+        url: String,
+    },
     /// A run that was interrupted goes on. What was said before holds, but for what was under way.
     Resumed {
         /// Jobs that were finished before.

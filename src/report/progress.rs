@@ -24,6 +24,8 @@ pub struct Progress {
     field: Field,
     /// The lines of the runners, once there are several.
     board: Option<Board>,
+    /// Whether the jobs are those of a workflow.
+    following: bool,
     /// Whether the stage of the jobs is over.
     jobs_over: bool,
     colour: bool,
@@ -68,6 +70,7 @@ impl Progress {
             running: BTreeMap::new(),
             field: Field::default(),
             board: None,
+            following: false,
             jobs_over: false,
             colour: terminal::colours(true),
             size,
@@ -231,6 +234,12 @@ impl Reporter for Progress {
                 self.whole.set_length(*jobs as u64);
                 self.whole.set_message(" jobs");
             }
+            Event::Following { .. } => {
+                self.following = true;
+                self.whole.set_message(" jobs");
+            }
+            // How many there are is seen when they are.
+            Event::JobQueued { .. } if self.following => self.whole.inc_length(1),
             Event::JobFinished { .. } => {
                 self.whole.inc(1);
                 self.show_field(event);
@@ -375,6 +384,24 @@ mod tests {
         assert!(text.contains("more runners, "), "{text}");
         // Each line of its own, the 21,500 events were more than a megabyte.
         assert!(bytes < 200_000, "{bytes}");
+    }
+
+    #[test]
+    fn the_jobs_of_a_workflow_are_counted_as_they_are_seen() {
+        let [title, place, workflow] = ["x 1", "github:a/b", "release.yml"].map(str::to_owned);
+        let url = "https://x.example/1".to_owned();
+        let mut events = vec![Event::Following { title, place, workflow, run: 1, url }];
+        for job in ["plan", "build"] {
+            let (job, action) = (job.to_owned(), String::new());
+            events.push(Event::JobQueued { job, cells: Vec::new(), action, expected_millis: None });
+        }
+        let (job, runner) = ("plan".to_owned(), "windows-2025".to_owned());
+        events.push(Event::JobStarted { job: job.clone(), runner: runner.clone() });
+        let outcome = JobOutcome::Built;
+        events.push(Event::JobFinished { job, outcome, millis: 1000, runner: Some(runner) });
+        let (_, text) = shown(events);
+        assert!(text.contains("Following run 1 of release.yml at github:a/b: https://"), "{text}");
+        assert!(text.contains("Done plan in 1.0 s") && text.contains("1/2 jobs"), "{text}");
     }
 
     #[test]

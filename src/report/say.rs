@@ -53,6 +53,8 @@ pub(super) struct Words {
     dropped: Flood,
     uploads: Uploads,
     said: Option<Instant>,
+    /// Whether the jobs are those of a workflow: not all of them build something.
+    following: bool,
 }
 
 impl Default for Words {
@@ -66,6 +68,7 @@ impl Default for Words {
             dropped: Flood::of("Dropped", Tone::Calm, "runs of jobs"),
             uploads: Uploads::default(),
             said: None,
+            following: false,
         }
     }
 }
@@ -207,6 +210,10 @@ impl Words {
                 let text = format!("{title}: {cells} from {jobs}{}", self.on_runners());
                 ("Building", Tone::Good, text)
             }
+            Event::Following { place, workflow, run, url, .. } => {
+                self.following = true;
+                ("Following", Tone::Good, format!("run {run} of {workflow} at {place}: {url}"))
+            }
             Event::Resumed { finished } => {
                 let text = format!("{} finished before", count(*finished, "job"));
                 ("Resumed", Tone::Good, text)
@@ -312,7 +319,8 @@ impl Words {
         match outcome {
             JobOutcome::Built => {
                 let took = duration(Duration::from_millis(millis));
-                ("Built", Tone::Good, format!("{job}{more} in {took}{on}"))
+                let label = if self.following { "Done" } else { "Built" };
+                (label, Tone::Good, format!("{job}{more} in {took}{on}"))
             }
             JobOutcome::Cached => ("Cached", Tone::Calm, format!("{job}{more}")),
             JobOutcome::Cancelled => ("Cancelled", Tone::Warn, job.to_owned()),

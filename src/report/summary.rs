@@ -34,12 +34,7 @@ pub fn markdown(report: &RunReport, page: &str) -> Option<String> {
         text += &format!("Released: {} ({files}{unchanged})\n\n", plain(&place.place));
     }
     if report.parts.is_none() {
-        text += &format!(
-            "{} built in {} of compilers' time, {} from the cache.\n",
-            count(report.figures.built, "job"),
-            duration(Duration::from_millis(compilers_time(report))),
-            report.figures.cached
-        );
+        text += &spent(report);
     }
     text += &failed(report);
     text += &cells(report);
@@ -52,10 +47,23 @@ pub fn markdown(report: &RunReport, page: &str) -> Option<String> {
 /// How much it was.
 fn extent(report: &RunReport) -> String {
     let figures = &report.figures;
+    let (cells, jobs) = (count(figures.cells, "cell"), count(figures.jobs, "job"));
     match report.parts {
         Some(parts) => format!("put together from {}", count(parts, "part")),
-        None => format!("{} from {}", count(figures.cells, "cell"), count(figures.jobs, "job")),
+        // Which cells a workflow's jobs build is known there.
+        None if figures.cells == 0 => jobs,
+        None => format!("{cells} from {jobs}"),
     }
+}
+
+fn spent(report: &RunReport) -> String {
+    let figures = &report.figures;
+    let built = count(figures.built, "job");
+    let time = duration(Duration::from_millis(compilers_time(report)));
+    if figures.cells == 0 {
+        return format!("{built} went well in {time} of runners' time.\n");
+    }
+    format!("{built} built in {time} of compilers' time, {} from the cache.\n", figures.cached)
 }
 
 /// Of the jobs that were built, in milliseconds.

@@ -63,6 +63,16 @@ pub enum UnpackError {
 /// Unpacks a zip or tar.gz into `folder`, which appears whole or not at all. In errors it is called by
 /// `name`: where it came from, for the file itself may be gone by then.
 pub fn unpack(archive: &Utf8Path, name: &str, folder: &Utf8Path) -> Result<(), UnpackError> {
+    unpack_at_most(archive, name, folder, MOST_BYTES)
+}
+
+/// The same, of an archive that is known to hold no more than so many bytes.
+pub fn unpack_at_most(
+    archive: &Utf8Path,
+    name: &str,
+    folder: &Utf8Path,
+    most: u64,
+) -> Result<(), UnpackError> {
     let staging = files::temporary_dir_in(files::parent(folder))?;
     let path = Utf8PathBuf::from_path_buf(staging.path().join("tree")).unwrap_or_default();
     files::create_dir_all(&path)?;
@@ -73,8 +83,8 @@ pub fn unpack(archive: &Utf8Path, name: &str, folder: &Utf8Path) -> Result<(), U
         .map_err(|source| FileError::new("read", archive, source))?;
     let unknown = |what| UnpackError::Unknown { archive: name.to_owned(), what };
     match start.trim_ascii_start() {
-        [b'P', b'K', 3 | 5, 4 | 6, ..] => unpack_zip(archive, name, &path)?,
-        [0x1f, 0x8b, ..] => unpack_tar(archive, name, &path)?,
+        [b'P', b'K', 3 | 5, 4 | 6, ..] => unpack_zip(archive, Budget::new(name, most), &path)?,
+        [0x1f, 0x8b, ..] => unpack_tar(archive, Budget::new(name, most), &path)?,
         [] => return Err(unknown("empty")),
         [b'<', ..] => return Err(unknown("a web page")),
         _ => return Err(unknown("of an unknown kind")),
@@ -86,13 +96,17 @@ pub fn unpack(archive: &Utf8Path, name: &str, folder: &Utf8Path) -> Result<(), U
     Ok(files::rename(&path, folder)?)
 }
 
-fn unpack_zip(archive: &Utf8Path, name: &str, folder: &Utf8Path) -> Result<(), UnpackError> {
+fn unpack_zip(
+    archive: &Utf8Path,
+    mut budget: Budget<'_>,
+    folder: &Utf8Path,
+) -> Result<(), UnpackError> {
+    let name = budget.archive;
     let damaged = |error: zip::result::ZipError| UnpackError::Damaged {
         archive: name.to_owned(),
         reason: error.to_string(),
     };
     let mut zip = zip::ZipArchive::new(files::open(archive)?).map_err(damaged)?;
-    let mut budget = Budget::new(name);
     for index in 0..zip.len() {
         let mut member = zip.by_index(index).map_err(damaged)?;
         let path = member.name().map_err(damaged)?.into_owned();
@@ -108,13 +122,17 @@ fn unpack_zip(archive: &Utf8Path, name: &str, folder: &Utf8Path) -> Result<(), U
     Ok(())
 }
 
-fn unpack_tar(archive: &Utf8Path, name: &str, folder: &Utf8Path) -> Result<(), UnpackError> {
+fn unpack_tar(
+    archive: &Utf8Path,
+    mut budget: Budget<'_>,
+    folder: &Utf8Path,
+) -> Result<(), UnpackError> {
+    let name = budget.archive;
     let damaged = |error: io::Error| UnpackError::Damaged {
         archive: name.to_owned(),
         reason: error.to_string(),
     };
     let mut tar = tar::Archive::new(GzDecoder::new(files::open(archive)?));
-    let mut budget = Budget::new(name);
     for entry in tar.entries().map_err(damaged)? {
         let mut entry = entry.map_err(damaged)?;
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
@@ -136,13 +154,14 @@ fn unpack_tar(archive: &Utf8Path, name: &str, folder: &Utf8Path) -> Result<(), U
 /// What may still be written.
 struct Budget<'a> {
     archive: &'a str,
+    most: u64,
     bytes: u64,
     files: usize,
 }
 
 impl<'a> Budget<'a> {
-    fn new(archive: &'a str) -> Self {
-        Self { archive, bytes: MOST_BYTES, files: MOST_FILES }
+    fn new(archive: &'a str, most: u64) -> Self {
+        Self { archive, most, bytes: most, files: MOST_FILES }
     }
 
     fn write(
@@ -172,7 +191,7 @@ impl<'a> Budget<'a> {
         self.bytes = self
             .bytes
             .checked_sub(written)
-            .ok_or_else(|| too_large(format!("{} GiB", MOST_BYTES >> 30)))?;
+            .ok_or_else(|| too_large(format!("{} MiB", self.most >> 20)))?;
         Ok(())
     }
 }

@@ -136,9 +136,20 @@ impl Web {
 
     /// A small answer, whole.
     pub fn read(&self, url: &Url, accept: &str, limit: u64) -> Result<Vec<u8>, WebError> {
+        self.end(url, accept, limit, usize::MAX)
+    }
+
+    /// The last `keep` bytes of an answer, or all of a shorter one.
+    pub fn end(
+        &self,
+        url: &Url,
+        accept: &str,
+        limit: u64,
+        keep: usize,
+    ) -> Result<Vec<u8>, WebError> {
         let mut patience = Patience::default();
         loop {
-            match self.try_read(url, accept, limit) {
+            match self.try_end(url, accept, limit, keep) {
                 Ok(bytes) => return Ok(bytes),
                 Err(Attempt::Final(error)) => return Err(error),
                 Err(Attempt::MayPass(reason)) => {
@@ -149,15 +160,27 @@ impl Web {
         }
     }
 
-    fn try_read(&self, url: &Url, accept: &str, limit: u64) -> Result<Vec<u8>, Attempt> {
+    fn try_end(
+        &self,
+        url: &Url,
+        accept: &str,
+        limit: u64,
+        keep: usize,
+    ) -> Result<Vec<u8>, Attempt> {
         let mut response = self.ask(url, accept, &HeaderMap::new())?;
         expect(url, response.status())?;
-        let mut bytes = Vec::new();
+        let (mut bytes, mut came) = (Vec::new(), 0);
         self.receive(&mut response, |piece| {
+            came += piece.len() as u64;
             bytes.extend_from_slice(piece);
-            Ok(bytes.len() as u64 <= limit)
+            // Not with every piece: what stays has to be moved.
+            if bytes.len() / 2 > keep {
+                bytes.drain(..bytes.len() - keep);
+            }
+            Ok(came <= limit)
         })
         .and_then(|whole| if whole { Ok(()) } else { Err(too_large(url, limit)) })?;
+        bytes.drain(..bytes.len().saturating_sub(keep));
         Ok(bytes)
     }
 

@@ -10,6 +10,7 @@ mod github;
 use std::time::Duration;
 
 use clap::Parser;
+use github::actions::{Artifact, Script};
 use github::{Fault, Limits, Options, REPOSITORY, StandIn};
 
 /// A stand-in for GitHub, as far as releases need it.
@@ -38,11 +39,17 @@ struct Arguments {
     /// Seconds that its clock is ahead.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     skew: i64,
+    /// Runs of the workflow release.yml go well, and leave this zip as the artifact `release`.
+    #[arg(long, value_name = "ZIP")]
+    artifact: Option<camino::Utf8PathBuf>,
     /// What goes wrong, as JSON: {"operation":"repos/upload-release-asset","nth":2,"does":{"status":502}}.
     /// May be given several times.
     #[arg(long = "fault", value_name = "JSON", value_parser = fault)]
     faults: Vec<Fault>,
 }
+
+/// So many runs are prepared.
+const MOST_RUNS: usize = 20;
 
 fn main() {
     let arguments = Arguments::parse();
@@ -52,6 +59,13 @@ fn main() {
         StandIn::with(Options { port: arguments.port, limits, latency, ..Options::default() });
     for tag in &arguments.tags {
         github.add_tag(tag);
+    }
+    github.add_workflow("release.yml", &["version", "tag", "only", "skip", "publish"]);
+    if let Some(zip) = &arguments.artifact {
+        let bytes = modfarm::sys::files::read(zip).expect("the artifact");
+        for _ in 0..MOST_RUNS {
+            github.next_run(Script::well(vec![Artifact::of("release", bytes.clone())]));
+        }
     }
     github.change(|repository| {
         repository.immutable_releases = arguments.immutable;

@@ -65,7 +65,7 @@ pub(crate) enum Does {
     NullDigest,
     /// The answer comes after so many milliseconds.
     Slow(u64),
-    /// The release made by this request is missing from so many lists.
+    /// The release or run made by this request is missing from so many lists.
     Lag(u32),
     /// A download is sent to this host (and port).
     Redirect(String),

@@ -44,6 +44,7 @@ pub(crate) struct Asked {
     /// The part of a file that is wanted, and of which version of it.
     pub(crate) range: Option<String>,
     pub(crate) if_range: Option<String>,
+    pub(crate) if_none_match: Option<String>,
     user_agent: Option<String>,
     length: Option<u64>,
 }
@@ -257,6 +258,7 @@ impl Asked {
             content_type: header("content-type").unwrap_or_default(),
             range: header("range"),
             if_range: header("if-range"),
+            if_none_match: header("if-none-match"),
             user_agent: header("user-agent"),
             length: header("content-length").and_then(|length| length.parse().ok()),
         }

@@ -12,6 +12,7 @@
 //! github.assert_published("6.1.1", &[("a.zip".into(), Sha256::of(b"…").to_string())]);
 //! ```
 
+pub(crate) mod actions;
 pub(crate) mod answers;
 pub(crate) mod ask;
 pub(crate) mod control;
@@ -179,6 +180,20 @@ impl StandIn {
     pub(crate) fn add_tag(&self, tag: &str) {
         let commit = model::commit_of(tag);
         self.state().world.repository(REPOSITORY).tags.insert(tag.to_owned(), commit);
+    }
+
+    /// Gives [`REPOSITORY`] a workflow of this file, which takes these inputs.
+    pub(crate) fn add_workflow(&self, file: &str, inputs: &[&str]) {
+        let mut state = self.state();
+        let id = state.world.next_id();
+        let inputs = inputs.iter().map(ToString::to_string).collect();
+        let workflow = actions::Workflow { id, state: "active".to_owned(), inputs };
+        state.world.repository(REPOSITORY).workflows.insert(file.to_owned(), workflow);
+    }
+
+    /// The next run of a workflow goes like this.
+    pub(crate) fn next_run(&self, script: actions::Script) {
+        self.change(|repository| repository.scripts.push_back(script));
     }
 
     /// Adds a rule for what goes wrong.

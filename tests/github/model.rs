@@ -1,12 +1,13 @@
 //! GitHub as plain data: repositories, tags, releases, assets, tokens, and what may be done to them.
 //! Nothing here knows of HTTP; `answers.rs` shows it as JSON, `refusal.rs` says how GitHub says no.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use serde::Serialize;
 
 use super::TOKEN_MARK;
+use super::actions::{Details, Run, Script, Workflow};
 use super::names::as_github_names;
 use super::refusal::Refusal;
 
@@ -56,6 +57,13 @@ pub(crate) struct Repository {
     /// Tags that an immutable release had, and that no release can have again.
     pub(crate) burned: BTreeSet<String>,
     pub(crate) releases: BTreeMap<u64, Release>,
+    /// Workflows by their files.
+    pub(crate) workflows: BTreeMap<String, Workflow>,
+    pub(crate) runs: BTreeMap<u64, Run>,
+    /// How the next runs go.
+    pub(crate) scripts: VecDeque<Script>,
+    /// What is said of a run that was started.
+    pub(crate) details: Details,
     /// Everything that the public could see, after each change.
     #[serde(skip)]
     pub(crate) moments: Vec<Vec<Release>>,
@@ -376,9 +384,16 @@ impl World {
         Ok(())
     }
 
-    fn next_id(&mut self) -> u64 {
+    pub(crate) fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         1_000 + self.last_id
+    }
+
+    /// Leaves some numbers out, and gives the one before them.
+    pub(crate) fn skip_ids(&mut self, count: u64) -> u64 {
+        let before = 1_000 + self.last_id;
+        self.last_id += count;
+        before
     }
 }
 

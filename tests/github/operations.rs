@@ -30,7 +30,7 @@ impl Answer {
         Self { status, ..Self::default() }
     }
 
-    fn redirect(to: String) -> Self {
+    pub(crate) fn redirect(to: String) -> Self {
         Self { headers: vec![("location", to)], ..Self::empty(302) }
     }
 
@@ -71,6 +71,21 @@ pub(crate) fn perform(
         Operation::UploadAsset => request.upload(received),
         Operation::GetAsset | Operation::PageDownload | Operation::Object => request.download(),
         Operation::ListAssets | Operation::UpdateAsset | Operation::DeleteAsset => request.assets(),
+        Operation::ListWorkflows
+        | Operation::GetWorkflow
+        | Operation::Dispatch
+        | Operation::ListRuns
+        | Operation::ListRunsOfWorkflow
+        | Operation::GetRun
+        | Operation::CancelRun
+        | Operation::RerunFailed
+        | Operation::ListJobs
+        | Operation::GetJob
+        | Operation::JobLogs
+        | Operation::Annotations
+        | Operation::ListArtifacts
+        | Operation::DownloadArtifact
+        | Operation::Blob => request.actions(),
         Operation::Control | Operation::Unknown => Err(Refusal::not_found()),
         _ => request.releases(),
     }
@@ -288,11 +303,8 @@ impl Request<'_> {
         }
     }
 
-    /// The bytes of an asset. Whoever shows a token here has shown it to the wrong host.
+    /// The bytes of an asset.
     fn object(&mut self) -> Result<Answer, Refusal> {
-        if self.asked.authorization.is_some() {
-            return Err(Refusal::new(400, "Only one authentication mechanism allowed"));
-        }
         let id = self.asked.route.id;
         let mut releases =
             self.state.world.repositories.values_mut().map(|repository| repository.release_of(id));
@@ -303,15 +315,27 @@ impl Request<'_> {
         let Some(bytes) = asset.bytes.clone() else {
             return Err(Refusal::new(501, "these bytes were not kept"));
         };
-        let disposition = format!("attachment; filename={}", asset.name);
-        let etag = format!("\"{}\"", asset.true_digest);
+        let (content_type, name) = (asset.content_type.clone(), asset.name.clone());
+        self.serve(bytes, &content_type, &name)
+    }
+
+    /// Bytes, or those of them that are wanted. Whoever shows a token here has shown it to the wrong host.
+    pub(crate) fn serve(
+        &self,
+        bytes: Bytes,
+        content_type: &str,
+        name: &str,
+    ) -> Result<Answer, Refusal> {
+        if self.asked.authorization.is_some() {
+            return Err(Refusal::new(400, "Only one authentication mechanism allowed"));
+        }
+        let etag = format!("\"sha256:{}\"", modfarm::model::digest::Sha256::of(&bytes));
         let mut headers = vec![
-            ("content-disposition", disposition),
+            ("content-disposition", format!("attachment; filename={name}")),
             ("accept-ranges", "bytes".to_owned()),
             ("etag", etag.clone()),
         ];
-        let content_type = asset.content_type.clone();
-        let whole = bytes.len();
+        let (content_type, whole) = (content_type.to_owned(), bytes.len());
         match self.rest_from(&etag) {
             Some(from) if from >= whole => Err(Refusal::new(416, "InvalidRange")),
             Some(from) => {
@@ -357,7 +381,7 @@ impl Request<'_> {
     }
 
     /// A page of a list, with the links to the others.
-    fn paged<T>(&self, all: &[T], show: impl Fn(&T) -> Value) -> Answer {
+    pub(crate) fn paged<T>(&self, all: &[T], show: impl Fn(&T) -> Value) -> Answer {
         let number = |name: &str, default: usize| {
             let given = self.asked.parameter(name).and_then(|value| value.parse().ok());
             given.unwrap_or(default).max(1)

@@ -51,6 +51,37 @@ pub(crate) enum Operation {
     RateLimit,
     #[serde(rename = "meta/get")]
     Meta,
+    #[serde(rename = "actions/list-repo-workflows")]
+    ListWorkflows,
+    #[serde(rename = "actions/get-workflow")]
+    GetWorkflow,
+    #[serde(rename = "actions/create-workflow-dispatch")]
+    Dispatch,
+    #[serde(rename = "actions/list-workflow-runs-for-repo")]
+    ListRuns,
+    #[serde(rename = "actions/list-workflow-runs")]
+    ListRunsOfWorkflow,
+    #[serde(rename = "actions/get-workflow-run")]
+    GetRun,
+    #[serde(rename = "actions/cancel-workflow-run")]
+    CancelRun,
+    #[serde(rename = "actions/re-run-workflow-failed-jobs")]
+    RerunFailed,
+    #[serde(rename = "actions/list-jobs-for-workflow-run")]
+    ListJobs,
+    #[serde(rename = "actions/get-job-for-workflow-run")]
+    GetJob,
+    #[serde(rename = "actions/download-job-logs-for-workflow-run")]
+    JobLogs,
+    #[serde(rename = "checks/list-annotations")]
+    Annotations,
+    #[serde(rename = "actions/list-workflow-run-artifacts")]
+    ListArtifacts,
+    #[serde(rename = "actions/download-artifact")]
+    DownloadArtifact,
+    /// The bytes of a log or an artifact, on a host of their own.
+    #[serde(rename = "blob")]
+    Blob,
     /// As far as `gh` needs it.
     #[serde(rename = "graphql")]
     GraphQl,
@@ -179,6 +210,8 @@ impl Route {
             ("GET", ["git", "ref", name @ ..]) => self.named(Op::GetRef, name),
             ("DELETE", ["git", "refs", name @ ..]) => self.named(Op::DeleteRef, name),
             ("GET", ["git", "matching-refs", name @ ..]) => self.named(Op::MatchingRefs, name),
+            ("GET", ["check-runs", id, "annotations"]) => self.numbered(Op::Annotations, id),
+            (_, ["actions", rest @ ..]) => self.actions(method, rest),
             ("GET", ["releases"]) => Op::ListReleases,
             ("POST", ["releases"]) => Op::CreateRelease,
             ("GET", ["releases", "latest"]) => Op::LatestRelease,
@@ -194,6 +227,26 @@ impl Route {
         };
     }
 
+    fn actions(&mut self, method: &str, segments: &[&str]) -> Operation {
+        use Operation as Op;
+        match (method, segments) {
+            ("GET", ["workflows"]) => Op::ListWorkflows,
+            ("GET", ["workflows", name]) => self.named(Op::GetWorkflow, &[name]),
+            ("POST", ["workflows", name, "dispatches"]) => self.named(Op::Dispatch, &[name]),
+            ("GET", ["workflows", name, "runs"]) => self.named(Op::ListRunsOfWorkflow, &[name]),
+            ("GET", ["runs"]) => Op::ListRuns,
+            ("GET", ["runs", id]) => self.numbered(Op::GetRun, id),
+            ("POST", ["runs", id, "cancel"]) => self.numbered(Op::CancelRun, id),
+            ("POST", ["runs", id, "rerun-failed-jobs"]) => self.numbered(Op::RerunFailed, id),
+            ("GET", ["runs", id, "jobs"]) => self.numbered(Op::ListJobs, id),
+            ("GET", ["runs", id, "artifacts"]) => self.numbered(Op::ListArtifacts, id),
+            ("GET", ["jobs", id]) => self.numbered(Op::GetJob, id),
+            ("GET", ["jobs", id, "logs"]) => self.numbered(Op::JobLogs, id),
+            ("GET", ["artifacts", id, "zip"]) => self.numbered(Op::DownloadArtifact, id),
+            _ => Op::Unknown,
+        }
+    }
+
     fn upload(&mut self, method: &str, segments: &[&str]) {
         if let ("POST", ["repos", owner, name, "releases", id, "assets"]) = (method, segments) {
             self.repository = format!("{owner}/{name}");
@@ -204,6 +257,10 @@ impl Route {
     fn object(&mut self, method: &str, segments: &[&str]) {
         if let ("GET", ["objects", id, ..]) = (method, segments) {
             self.operation = self.numbered(Operation::Object, id);
+        }
+        if let ("GET", ["blobs", kind, id]) = (method, segments) {
+            self.named(Operation::Blob, &[kind]);
+            self.operation = self.numbered(Operation::Blob, id);
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, header};
+use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use jiff::Timestamp;
 use octocrab::OctoBody;
@@ -15,6 +15,7 @@ use url::Url;
 
 use super::GitHubError;
 use super::connection::{Activity, Connection, FileBody};
+use super::headers::{location, reset_in, retry_after, server_time};
 use super::pace::{Cost, Pace};
 use super::retry::{Answer, Fault, Patience, Retry, Waits};
 use crate::model::digest::Digest;
@@ -32,6 +33,9 @@ const A_PAGE: usize = 100;
 
 /// So many redirects of a download are followed.
 const REDIRECTS: usize = 5;
+
+/// So often is asked where a file is; the patience ends before, but not with a server that leads in circles.
+const MOST_LOOKS: usize = 1000;
 
 /// Progress is not said more often.
 const PROGRESS: Duration = Duration::from_millis(200);
@@ -59,6 +63,8 @@ pub(super) struct Ask<'a> {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) body: Content<'a>,
+    /// What the server called the answer that is known: it need not give the same one again.
+    pub(super) known: Option<String>,
 }
 
 /// What goes with it.
@@ -72,17 +78,23 @@ pub(super) enum Content<'a> {
 /// An answer that it was done.
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
+    pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) bytes: Bytes,
 }
 
 impl<'a> Ask<'a> {
     pub(super) fn new(what: impl Into<String>, method: Method, url: Url) -> Self {
-        Self { what: what.into(), method, url, body: Content::Nothing }
+        Self { what: what.into(), method, url, body: Content::Nothing, known: None }
     }
 
     pub(super) fn with(mut self, body: Content<'a>) -> Self {
         self.body = body;
+        self
+    }
+
+    pub(super) fn unless(mut self, known: Option<String>) -> Self {
+        self.known = known;
         self
     }
 
@@ -165,12 +177,26 @@ impl Client {
         &self,
         ask: &Ask<'_>,
     ) -> Result<(T, Reply), GitHubError> {
+        let unchanged = || GitHubError::Unexpected {
+            what: ask.what.clone(),
+            reason: "it is said to be known".to_owned(),
+        };
+        self.read_if_new(ask).await?.ok_or_else(unchanged)
+    }
+
+    /// The same where it is not what is known already; `None` where it is. That costs nothing of the
+    /// requests that may be made in an hour.
+    pub(super) async fn read_if_new<T: DeserializeOwned>(
+        &self,
+        ask: &Ask<'_>,
+    ) -> Result<Option<(T, Reply)>, GitHubError> {
         let mut waits = Waits::default();
         loop {
             let began = Instant::now();
             let fault = match self.attempt(ask).await? {
+                Ok(reply) if reply.status == StatusCode::NOT_MODIFIED => return Ok(None),
                 Ok(reply) => match parse(&reply, &ask.what)? {
-                    Ok(value) => return Ok((value, reply)),
+                    Ok(value) => return Ok(Some((value, reply))),
                     Err(fault) => fault,
                 },
                 Err(fault) => fault,
@@ -214,6 +240,28 @@ impl Client {
                 Err(fault) => self.pause(&mut waits, &fault, what, began).await?,
             }
         }
+    }
+
+    /// Where a file is that the API redirects to. It is asked there without the token.
+    pub(super) async fn leads_to(&self, ask: &Ask<'_>) -> Result<Url, GitHubError> {
+        let mut ask = ask.clone();
+        let mut waits = Waits::default();
+        for _ in 0..MOST_LOOKS {
+            let began = Instant::now();
+            let Err(fault) = self.attempt(&ask).await? else { break };
+            let Fault::Answer(Answer { location: Some(next), .. }) = &fault else {
+                self.pause(&mut waits, &fault, &ask.what, began).await?;
+                continue;
+            };
+            let next = ask.url.join(next).ok().filter(|next| self.api.may_lead_to(next));
+            let next = next.ok_or_else(|| never(&fault, &ask.what))?;
+            if !self.api.is_here(&next) {
+                return Ok(next);
+            }
+            ask.url = next;
+        }
+        let answer = "it leads to no file".to_owned();
+        Err(GitHubError::Redirected { what: ask.what, answer })
     }
 
     /// Where a request is redirected to on this very server; elsewhere the token does not go.
@@ -286,9 +334,9 @@ impl Client {
             Err(reason) => return Ok(Err(self.lost(reason))),
         };
         tracing::debug!(status = status.as_u16(), bytes = bytes.len(), "answered");
-        if status.is_success() {
+        if status.is_success() || (status == StatusCode::NOT_MODIFIED && ask.known.is_some()) {
             self.heed(&headers);
-            return Ok(Ok(Reply { headers, bytes }));
+            return Ok(Ok(Reply { status, headers, bytes }));
         }
         Ok(Err(Fault::Answer(self.answer(status, &headers, &bytes).await)))
     }
@@ -306,6 +354,9 @@ impl Client {
             .header("x-github-api-version", API_VERSION);
         if let Some(value) = self.token.header() {
             request = request.header(header::AUTHORIZATION, value);
+        }
+        if let Some(known) = &ask.known {
+            request = request.header(header::IF_NONE_MATCH, known);
         }
         let body = match &ask.body {
             Content::Nothing => OctoBody::empty(),
@@ -422,7 +473,7 @@ impl Client {
         }
     }
 
-    async fn answer(&self, status: http::StatusCode, headers: &HeaderMap, bytes: &Bytes) -> Answer {
+    async fn answer(&self, status: StatusCode, headers: &HeaderMap, bytes: &Bytes) -> Answer {
         let mut response = http::Response::new(Full::new(bytes.clone()));
         *response.status_mut() = status;
         let response = response
@@ -483,46 +534,6 @@ pub(super) fn never(fault: &Fault, what: &str) -> GitHubError {
     }
 }
 
-fn location(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::LOCATION)?.to_str().ok()
-}
-
-fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
-    headers.get(name)?.to_str().ok()?.trim().parse().ok()
-}
-
-/// The time that the server has, by which ages and resets are measured: clocks differ.
-pub(super) fn server_time(headers: &HeaderMap) -> Option<Timestamp> {
-    http_date(headers.get(header::DATE)?.to_str().ok()?)
-}
-
-fn http_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp())
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    if let Some(seconds) = number(headers, "retry-after") {
-        return Some(seconds_from(seconds));
-    }
-    let until = http_date(headers.get("retry-after")?.to_str().ok()?)?;
-    let now = server_time(headers).unwrap_or_else(Timestamp::now);
-    Some(seconds_from(until.as_second() - now.as_second()))
-}
-
-/// How long until there is something left, where nothing is. The reset is in whole seconds: one more.
-fn reset_in(headers: &HeaderMap) -> Option<Duration> {
-    if number(headers, "x-ratelimit-remaining")? > 0 {
-        return None;
-    }
-    let reset = number(headers, "x-ratelimit-reset")?;
-    let now = server_time(headers).unwrap_or_else(Timestamp::now);
-    Some(seconds_from(reset - now.as_second() + 1))
-}
-
-fn seconds_from(seconds: i64) -> Duration {
-    Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
-}
-
 fn content_type(name: &str) -> &'static str {
     match name.rsplit('.').next() {
         Some("zip" | "whl") => "application/zip",
@@ -545,30 +556,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(given: &[(&'static str, &str)]) -> HeaderMap {
-        given
-            .iter()
-            .map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap()))
-            .collect()
-    }
-
-    #[test]
-    fn waits_are_measured_by_the_servers_clock() {
-        // The server is in 1994; this machine is not.
-        let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
-        let known =
-            headers(&[date, ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "784111787")]);
-        assert_eq!(reset_in(&known), Some(Duration::from_secs(11)));
-        let left =
-            headers(&[date, ("x-ratelimit-remaining", "1"), ("x-ratelimit-reset", "784111787")]);
-        assert_eq!(reset_in(&left), None);
-        assert_eq!(retry_after(&headers(&[("retry-after", "7")])), Some(Duration::from_secs(7)));
-        let later = headers(&[date, ("retry-after", "Sun, 06 Nov 1994 08:49:40 GMT")]);
-        assert_eq!(retry_after(&later), Some(Duration::from_secs(3)));
-        let past = headers(&[date, ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "5")]);
-        assert_eq!(reset_in(&past), Some(Duration::ZERO));
-    }
 
     #[test]
     fn the_list_of_a_refusal_is_read() {

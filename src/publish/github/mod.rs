@@ -1,11 +1,13 @@
 //! Publishing to GitHub: one draft that is filled, compared with GitHub's own digests, published and
 //! read back; or, on request, what is missing in a release that is there.
 
+pub mod actions;
 pub mod body;
 mod client;
 mod connection;
 mod error;
 mod find;
+mod headers;
 pub mod limits;
 pub mod pace;
 pub mod retry;
@@ -395,12 +397,7 @@ fn enter(
     reply: RepositoryReply,
     events: &Events,
 ) -> Result<(String, bool), GitHubError> {
-    let now: Repository = reply.full_name.parse()?;
-    let renamed = !now.to_string().eq_ignore_ascii_case(&site.repository.to_string());
-    if renamed {
-        events.note(format!("{} is called {now} now", site.repository));
-    }
-    site.repository = now;
+    let renamed = rename(site, &reply, events)?;
     if reply.archived {
         return Err(GitHubError::Archived { repository: reply.full_name });
     }
@@ -410,6 +407,17 @@ fn enter(
         return Err(GitHubError::Forbidden { what, message });
     }
     Ok((reply.default_branch.unwrap_or_else(|| "the default branch".to_owned()), renamed))
+}
+
+/// Takes the repository's present name; whether it is another than was given.
+fn rename(site: &mut Site, reply: &RepositoryReply, events: &Events) -> Result<bool, GitHubError> {
+    let now: Repository = reply.full_name.parse()?;
+    let renamed = !now.to_string().eq_ignore_ascii_case(&site.repository.to_string());
+    if renamed {
+        events.note(format!("{} is called {now} now", site.repository));
+    }
+    site.repository = now;
+    Ok(renamed)
 }
 
 /// For how many small ones an asset counts.

@@ -32,7 +32,7 @@ pub(super) struct Site {
 }
 
 impl Site {
-    fn url(&self, rest: &[&str]) -> Url {
+    pub(super) fn url(&self, rest: &[&str]) -> Url {
         let Repository { owner, name } = &self.repository;
         let head = ["repos", owner, name];
         self.client.api().url(head.into_iter().chain(rest.iter().copied()))

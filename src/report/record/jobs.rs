@@ -47,12 +47,12 @@ impl Jobs {
         at: Timestamp,
         name: &str,
         cells: &[String],
-        action: &str,
+        action: Option<String>,
         expected_millis: Option<u64>,
     ) {
         let job = self.job(name);
         job.record.cells = cells.to_vec();
-        job.record.action = Some(action.to_owned());
+        job.record.action = action;
         job.record.expected_millis = expected_millis;
         job.record.queued.get_or_insert(at);
         job.waits_since = Some(at);

@@ -82,7 +82,13 @@ impl Record {
         match event {
             Event::StageStarted { stage } => self.stages.push((*stage, at)),
             Event::Planned { title, .. } => self.title = Some(title.clone()),
+            Event::Following { title, place, workflow, run, url } => {
+                self.title = Some(title.clone());
+                let message = format!("built by run {run} of {workflow} at {place}: {url}");
+                self.notes.push(Remark { time: at, message, hint: None });
+            }
             Event::JobQueued { job, cells, action, expected_millis } => {
+                let action = Some(action.clone()).filter(|action| !action.is_empty());
                 self.jobs.queued(at, job, cells, action, *expected_millis);
             }
             Event::JobStarted { job, runner } => {

@@ -33,7 +33,7 @@ pub enum TokenError {
     },
     /// There is none.
     #[error(
-        "there is no token to publish with\nhint: give --token-file FILE, or set GH_TOKEN or GITHUB_TOKEN; a fine-grained token needs the permission Contents: read and write, a classic one the scope repo or public_repo, a workflow `permissions: contents: write`"
+        "there is no token to publish with\nhint: give --token-file FILE, or set GH_TOKEN or GITHUB_TOKEN; a fine-grained token needs the permission Contents: read and write (with --via also Actions: read and write), a classic one the scope repo or public_repo, a workflow `permissions: contents: write`"
     )]
     None,
 }
