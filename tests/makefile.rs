@@ -15,7 +15,7 @@ use self::hand::Hand;
 use self::nmake::Makefile;
 use crate::made::source;
 use crate::msvc;
-use crate::program::{Ran, Site, read, sources};
+use crate::program::{Ran, Site, read, repository, sources};
 
 const CL_2008: &str = "15.00.30729";
 const CL_2010: &str = "16.00.40219";
@@ -145,6 +145,23 @@ fn gnu_make_runs_the_commands_that_nmake_runs() {
         assert_eq!(free_threaded, hand.cell.python.free_threaded);
     }
 }
+
+#[test]
+fn the_readme_lists_every_difference_with_its_reason() {
+    let readme = read(&repository().join("README.md"));
+    let (_, list) = readme.split_once(DIFFER).expect("the list of the differences");
+    let (list, _) = list.trim_start().split_once("\n\n").expect("an end");
+    let items: Vec<String> = list
+        .split("\n- ")
+        .map(|item| item.trim_start_matches("- ").split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    let known: Vec<String> =
+        DIFFERENCES.iter().map(|known| format!("{}: {}", known.what, known.reason)).collect();
+    assert_eq!(items, known);
+}
+
+/// What the README says before it lists them.
+const DIFFER: &str = "differ from those of the document in nothing but this:\n";
 
 /// Cleans, builds, builds again, installs, and inspects what stands in the Apache.
 fn by_hand(hand: &Hand) {
