@@ -18,11 +18,17 @@ pub struct Difference {
 }
 
 /// All of them.
-pub const DIFFERENCES: [Difference; 10] = [
+pub const DIFFERENCES: [Difference; 11] = [
     Difference {
         what: "`/nologo`, `-nologo`",
         reason: "the log is what the compiler has to say, not whose it is",
         adds: &["/nologo", "-nologo"],
+        families: everywhere,
+    },
+    Difference {
+        what: "`/wd4255`, `/wd4668`, `/wd4710`, `/wd4711`, `/wd4820`",
+        reason: "`/Wall` has them said by the thousand, of Microsoft's own headers and of what the optimiser did: an error would be lost among them",
+        adds: &["/wd4255", "/wd4668", "/wd4710", "/wd4711", "/wd4820"],
         families: everywhere,
     },
     Difference {

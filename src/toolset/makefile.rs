@@ -209,6 +209,7 @@ CFLAGS = \
  /Wall \
  /Zc:wchar_t \
  /Zc:forScope \
+ /wd4255 /wd4668 /wd4710 /wd4711 /wd4820 \
  /MP \
  @brepro@
 
