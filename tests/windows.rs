@@ -3,6 +3,7 @@
 //! Linux's program; and wheels, in a Python for Windows.
 
 mod administrator;
+mod by_hand;
 mod commands;
 mod msvc;
 mod ssh;

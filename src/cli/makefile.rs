@@ -6,14 +6,12 @@ use super::Failure;
 use super::selection::Selection;
 use crate::matrix::Matrix;
 use crate::model::cell::{CellId, Verdict};
-use crate::model::version::Version;
+use crate::pipeline;
 use crate::plan::{self, Request, Why};
 use crate::report::terminal;
-use crate::roots::Source;
-use crate::sys::digests::DigestCache;
 use crate::sys::files;
 use crate::toolset::bulk::{self, Rendered};
-use crate::toolset::makefile::{self, Places};
+use crate::toolset::makefile::{self, Places, USUAL_FOLDERS};
 
 /// Write the makefile of a combination, to build it by hand with nmake or GNU make
 ///
@@ -49,43 +47,19 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     let (matrix, mut request) = args.selection.load()?;
-    let source = source(&args, &matrix, &mut request)?;
-    let folders = source
-        .as_ref()
-        .map_or(makefile::USUAL_FOLDERS.to_vec(), |source| makefile::folders(source));
+    if let Some(folder) = &args.source {
+        let asked = args.selection.asked(&matrix)?;
+        let version = pipeline::version_of(&matrix, asked.as_ref(), folder);
+        request.version = version.map_err(Failure::bad_input)?;
+    }
     match (&args.cell, &args.all) {
-        (Some(cell), _) => one(&args, &matrix, &request, cell, &folders),
-        (None, Some(folder)) => all(&args, &matrix, &request, folder, &folders),
+        (Some(cell), _) => one(&args, &matrix, &request, cell),
+        (None, Some(folder)) => all(&args, &matrix, &request, folder),
         (None, None) => Err(Failure::bad_input("name a combination, or a folder with --all")),
     }
 }
 
-/// The source that was named. Its version is the one that is meant.
-fn source(args: &Args, matrix: &Matrix, request: &mut Request) -> Result<Option<Source>, Failure> {
-    let Some(folder) = &args.source else { return Ok(None) };
-    let mut digests = DigestCache::load(&folder.join("no digests are kept here"));
-    let source = Source::from_directory(&matrix.module, folder, &mut digests);
-    let source = source.map_err(Failure::bad_input)?;
-    if args.selection.asked(matrix)?.is_some() && request.version != source.version {
-        return Err(other_version(folder, &source.version, &request.version));
-    }
-    request.version = source.version.clone();
-    Ok(Some(source))
-}
-
-fn other_version(folder: &Utf8Path, found: &Version, wanted: &Version) -> Failure {
-    Failure::bad_input(format!(
-        "the source in {folder} is version {found}, not {wanted}\nhint: name one of the two alone"
-    ))
-}
-
-fn one(
-    args: &Args,
-    matrix: &Matrix,
-    request: &Request,
-    cell: &str,
-    folders: &[&str],
-) -> Result<(), Failure> {
+fn one(args: &Args, matrix: &Matrix, request: &Request, cell: &str) -> Result<(), Failure> {
     let cell = known(matrix, request, cell)?;
     let mut places = Places::usual(&cell);
     if let Some(root) = &args.apache_root {
@@ -100,7 +74,7 @@ fn one(
     };
     let common = Rendered {
         name: makefile::common_name(cell.abi),
-        text: makefile::common(&matrix.module, cell.abi, folders),
+        text: makefile::common(&matrix.module, cell.abi, &USUAL_FOLDERS),
     };
     let Some(folder) = &args.to else {
         for file in [own, common] {
@@ -147,13 +121,7 @@ fn next(folder: &Utf8Path, name: &str, module: &str, cell: &CellId) -> String {
     )
 }
 
-fn all(
-    args: &Args,
-    matrix: &Matrix,
-    request: &Request,
-    folder: &Utf8Path,
-    folders: &[&str],
-) -> Result<(), Failure> {
+fn all(args: &Args, matrix: &Matrix, request: &Request, folder: &Utf8Path) -> Result<(), Failure> {
     let plan = plan::plan(matrix, request, &[]).map_err(Failure::bad_input)?;
     let built = plan.cells.iter().filter(|cell| !matches!(cell.verdict, Verdict::Excluded { .. }));
     let cells: Vec<CellId> = built.map(|cell| cell.id.clone()).collect();
@@ -162,7 +130,7 @@ fn all(
             "every combination that was named is excluded\nhint: `modfarm plan` says why",
         ));
     }
-    let rendered = bulk::files(&matrix.module, &cells, folders);
+    let rendered = bulk::files(&matrix.module, &cells, &USUAL_FOLDERS);
     write(folder, &rendered, args.force)?;
     terminal::output(&format!(
         "wrote {} files for {} combinations of {} {} into {folder}\n\

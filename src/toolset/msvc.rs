@@ -66,7 +66,7 @@ mod tests {
     use super::*;
     use crate::model::arch::Arch;
     use crate::model::cell::CellId;
-    use crate::model::digest::Sha256;
+    use crate::model::digest::{Digest, Sha256};
     use crate::model::offer::RootKind;
     use crate::model::toolset::Toolset;
     use crate::model::tree::Tree;
@@ -142,6 +142,18 @@ mod tests {
         assert_eq!(built.environment["PATH"], "C:\\x64");
         assert_eq!(built.environment["SystemRoot"], "C:\\Windows");
         assert!(!built.environment.contains_key("msc"));
+        // What `modfarm makefile` writes for these roots is what the farm runs.
+        let mut places = Places::usual(&cell);
+        places.apache_in("apache").unwrap();
+        places.python_in("python").unwrap();
+        let folders = makefile::USUAL_FOLDERS;
+        for text in [
+            makefile::cell("mod_wsgi", &cell, &places),
+            makefile::common("mod_wsgi", cell.abi, &folders),
+        ] {
+            let digest = Digest::of(text.as_bytes());
+            assert!(built.inputs.contents().any(|(it, _)| it == digest), "{text}");
+        }
     }
 
     #[test]
