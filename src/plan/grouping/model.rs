@@ -16,8 +16,8 @@ const MINUTE: u64 = 2;
 
 /// How long things take on a machine of GitHub's, in seconds.
 ///
-/// They are what runs of other projects on `windows-2025` (four cores) were seen to take, in round figures, not
-/// measurements of modfarm's own: how cells are grouped depends on their proportions, and little on those.
+/// They are assumed, in round figures, for a machine with four cores; nothing of it was measured on GitHub's. How
+/// cells are grouped depends on their proportions, and little on those.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Durations {
     /// From when a job may run to its first step: a machine is found and made ready. Not billed.
