@@ -676,3 +676,14 @@ fn a_dry_run_starts_nothing() {
     assert!(again.contains("would be followed: http"), "{again}");
     assert!(!Utf8Path::new("dist").exists());
 }
+
+#[test]
+fn the_workflow_of_this_repository_takes_what_is_sent() {
+    let workflow = read(&repository().join(".github/workflows/release.yml"));
+    let (_, by_hand) = workflow.split_once("  workflow_dispatch:\n").expect("started by hand");
+    let (by_hand, _) = by_hand.split_once("  workflow_call:\n").expect("and called");
+    for input in INPUTS {
+        assert!(by_hand.contains(&format!("\n      {input}:\n")), "{input} is no input");
+    }
+    assert!(workflow.contains("\n          name: release\n"), "no artifact is called release");
+}
