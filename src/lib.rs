@@ -30,7 +30,8 @@
 //! # Invariants
 //!
 //! - A `.so` is packaged only as [`inspect`] passed it: the packager's argument is that type.
-//! - The same action gives the same bytes in another folder, on another day, on another worker.
+//! - The same action gives the same bytes in another folder, on another day, on another worker; but for
+//!   Microsoft's linkers before 2015, which write the time into what they link.
 //! - A release appears whole or not at all, in a folder as on GitHub: publishers take a
 //!   [`publish::Release`], which exists only when every file of it was compared with its checksum.
 //! - A release that was built in parts is, byte for byte, the one that a single machine would have made:

@@ -328,6 +328,8 @@ mod tests {
              ### Failed\n\n- `A/py311-VC14`: build: a \\| reason\n\n      x.c(1): error\n\n\
              - `A/py313-VC14`: missing: a \\| reason\n\nRun the failed jobs again: only these cells \
              are built, all others are taken from their parts.\n\n\
+             ### Cells\n\n| | py311-VC14 | py313-VC14 |\n| --- | --- | --- |\n\
+             | `A` | **build** | **missing** |\n\n\
              All of it, with every job's way over the runners: `runs/1/report.html`\n"
         );
 

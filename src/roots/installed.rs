@@ -4,7 +4,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::headers;
-use super::places::{self, KnownPython};
+use super::places::{self, KnownPython, PYTHON_ORG};
 use crate::model::arch::Arch;
 use crate::model::offer::RootKind;
 use crate::model::python::PythonTag;
@@ -67,9 +67,6 @@ impl InstalledPython {
 /// What helps against a Python for one user.
 pub const FOR_EVERYBODY: &str = "what is built against it is right all the same; install Python for all users where it is to run";
 
-/// Only these are from python.org, which is what a module is built for.
-const PYTHON_ORG: &str = "PythonCore";
-
 /// Looks for all that is installed; there is nothing where this is not Windows.
 #[must_use]
 pub fn look() -> Installed {
@@ -79,12 +76,7 @@ pub fn look() -> Installed {
     let mut pythons = places::pythons();
     pythons.retain(|python| python.company == PYTHON_ORG);
     let own = pythons.iter().position(|python| !python.for_everybody).unwrap_or(pythons.len());
-    let tools = ["RUNNER_TOOL_CACHE", "AGENT_TOOLSDIRECTORY"];
-    let tools = tools.into_iter().find_map(|name| std::env::var(name).ok());
-    let cached = tools.map(|tools| places::tool_cache(Utf8Path::new(&tools))).unwrap_or_default();
-    let of_tools =
-        |folder| KnownPython { folder, company: PYTHON_ORG.to_owned(), for_everybody: true };
-    pythons.splice(own..own, cached.into_iter().map(of_tools));
+    pythons.splice(own..own, places::cached_pythons());
     read(&places::apaches(), &pythons)
 }
 

@@ -8,12 +8,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::sys::files;
 use crate::sys::registry::{self, Hive};
 
+/// Who makes the Pythons of python.org, by PEP 514: a module is built for them alone.
+pub const PYTHON_ORG: &str = "PythonCore";
+
 /// A Python that somebody says is installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownPython {
     /// Its folder.
     pub folder: Utf8PathBuf,
-    /// Who made it, by PEP 514: `PythonCore` is python.org.
+    /// Who made it, by PEP 514: [`PYTHON_ORG`], or another.
     pub company: String,
     /// Whether it is there for everybody who uses the machine.
     pub for_everybody: bool,
@@ -71,10 +74,23 @@ fn registered(hive: Hive, key: &str) -> Vec<KnownPython> {
     found
 }
 
+/// The Pythons that `actions/setup-python` put into the folder of tools of this machine, where a job runs on it.
+#[must_use]
+pub fn cached_pythons() -> Vec<KnownPython> {
+    let tools = ["RUNNER_TOOL_CACHE", "AGENT_TOOLSDIRECTORY"];
+    let tools = tools.into_iter().find_map(|name| std::env::var(name).ok());
+    let folders = match tools {
+        Some(tools) if cfg!(windows) => tool_cache(Utf8Path::new(&tools)),
+        _ => Vec::new(),
+    };
+    let known =
+        |folder| KnownPython { folder, company: PYTHON_ORG.to_owned(), for_everybody: true };
+    folders.into_iter().map(known).collect()
+}
+
 /// The Pythons that `actions/setup-python` put into a folder of tools, `Python\VERSION\ARCH` below it, the
 /// newest version first.
-#[must_use]
-pub fn tool_cache(tools: &Utf8Path) -> Vec<Utf8PathBuf> {
+fn tool_cache(tools: &Utf8Path) -> Vec<Utf8PathBuf> {
     let pythons = tools.join("Python");
     let numbers = |version: &String| {
         let numbers = version.split(|c: char| !c.is_ascii_digit());

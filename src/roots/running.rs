@@ -162,7 +162,8 @@ impl Installations {
         const ORIGIN: &str = "this machine";
         let apaches = places::apaches();
         let apaches = apaches.iter().map(|folder| Installation::apache(folder, ORIGIN));
-        let pythons = places::pythons();
+        let pythons: Vec<_> =
+            places::cached_pythons().into_iter().chain(places::pythons()).collect();
         let pythons = pythons.iter().map(|known| Installation::python(&known.folder, ORIGIN));
         let goes_with_it = |found: &Installation| match &found.what {
             What::Apache(_) => true,

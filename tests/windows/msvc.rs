@@ -327,12 +327,14 @@ fn what_was_built_serves_pages_in_the_apache_that_is_installed() {
     machine.apache_and_pythons();
     // The kit's roots to build against cannot run, and those that run have no headers.
     machine.install("run/apache/2.4-win64", "tools/Apache24");
-    machine.install("run/python/3.13-win64", "Python313run");
-    let key = r"HKLM\SOFTWARE\Python\AnotherMaker\3.13\InstallPath";
-    machine.windows.register(key, r"C:\Python313run\");
+    // Where `setup-python` puts one in a job.
+    let version = "hostedtoolcache/windows/Python/3.13.2";
+    machine.install("run/python/3.13-win64", &format!("{version}/x64"));
+    machine.write(&format!("{version}/x64.complete"), "");
     let source = sources("6.1.1");
     let arguments = ["release", "--runner", RUNNER, "--source", source.as_str(), "--only", CELL];
-    machine.run(&site, &arguments).ended(0);
+    let mut release = machine.windows.modfarm(&site.folder, &arguments);
+    Ran::of(release.env("RUNNER_TOOL_CACHE", r"C:\hostedtoolcache\windows")).ended(0);
     let name = "dist/mod_wsgi-6.1.1/mod_wsgi-windows-6.1.1.manifest.json";
     let manifest = json(&site.folder.join(name));
     let mut cells = manifest["cells"].as_array().expect("cells").iter();
