@@ -8,7 +8,7 @@ use modfarm::sys::files;
 use super::wine::Windows;
 use crate::made::pe::Made;
 use crate::made::releases;
-use crate::program::{Ran, Site, kit, listing, running_roots, site_with_source};
+use crate::program::{Ran, Site, kit, listing, read, repository, running_roots, site_with_source};
 
 /// What both programs say to the same arguments in the same folder; it must be the same but for the
 /// name of the program, the separators of paths and the ends of lines.
@@ -44,6 +44,8 @@ fn help_schemas_and_plans_are_the_same() {
     windows.wait_for("worker", |count| count == 0);
 
     files::remove_dir_all(&site.folder.join("runners")).unwrap();
+    let runner = "runners/github/windows-2025.yaml";
+    site.write(runner, &read(&repository().join(runner)));
     for format in ["table", "json", "markdown", "github"] {
         let plan = same(&windows, &site.folder, &["plan", "--format", format]).ended(0);
         assert!(plan.stdout.contains("py313"), "{}", plan.stdout);
