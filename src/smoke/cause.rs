@@ -36,6 +36,15 @@ pub(super) fn is_port_in_use(result: &Smoke) -> bool {
     matches!(result, Smoke::Failed { reason, .. } if reason.starts_with(IN_USE))
 }
 
+/// How the cause begins where the system started no process for Apache, which says nothing of the module: it
+/// was seen under Wine, on a busy machine.
+const NO_PROCESS: &str = "the system starts no child process for httpd";
+
+/// Whether the very same may go well the next time.
+pub(super) fn is_of_the_system(result: &Smoke) -> bool {
+    matches!(result, Smoke::Failed { reason, .. } if reason.starts_with(NO_PROCESS))
+}
+
 /// The likely cause, if Apache is in trouble at all.
 pub(super) fn likely(evidence: &Evidence<'_>) -> Option<String> {
     let text = format!("{}\n{}", evidence.said, evidence.log);
@@ -75,6 +84,9 @@ pub(super) fn likely(evidence: &Evidence<'_>) -> Option<String> {
             return Some(format!("Python does not start: {}", said.trim()));
         }
     }
+    if let Some(cause) = no_process(&text) {
+        return Some(cause);
+    }
     // A debugger that Wine starts, or the system's, may come between a crash and its status.
     let fault = has("Unhandled page fault").then_some(0xc000_0005);
     if let Some(status) = child_status(evidence.log).or(fault) {
@@ -87,6 +99,13 @@ pub(super) fn likely(evidence: &Evidence<'_>) -> Option<String> {
         return Some(format!("httpd refuses its configuration: {line}"));
     }
     evidence.exit.map(|code| format!("httpd ended by itself {}", ending(code.cast_unsigned())))
+}
+
+/// What httpd says of its own system where that refuses it a process: `(OS 1359)Internal error.  : AH00417: …`.
+fn no_process(text: &str) -> Option<String> {
+    let line = text.lines().find(|line| line.contains("AH00417"))?;
+    let said = between(line, ")", " : ").map(str::trim).filter(|said| !said.is_empty());
+    Some(said.map_or_else(|| NO_PROCESS.to_owned(), |said| format!("{NO_PROCESS}: {said}")))
 }
 
 /// What an Apache does that neither ends nor answers.
@@ -220,6 +239,26 @@ fn syntax_error(said: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::smoke::SmokeHost;
+
+    #[test]
+    fn a_system_that_starts_no_process_is_not_the_modules_fault() {
+        let line =
+            "(OS 1359)Internal error.  : AH00417: Parent: Failed to create the child process.";
+        let reason = no_process(line).unwrap();
+        assert_eq!(reason, "the system starts no child process for httpd: Internal error.");
+        let [system, apache, python] = ["Wine", "Apache", "Python"].map(str::to_owned);
+        let by = SmokeHost { system, apache, python };
+        let failed = |reason: &str| Smoke::Failed {
+            by: by.clone(),
+            check: "start".to_owned(),
+            reason: reason.to_owned(),
+            log: line.to_owned(),
+        };
+        assert!(is_of_the_system(&failed(&reason)) && !is_of_the_system(&failed("it crashed")));
+        let child = "AH00419: master_main: create child process failed. Exiting.";
+        assert_eq!(no_process(child), None);
+    }
 
     #[test]
     fn a_hang_is_placed() {

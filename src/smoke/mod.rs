@@ -41,8 +41,9 @@ use server::Server;
 /// under Wine; a busy machine needs more.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often another port is taken where somebody else was quicker.
-const PORTS: usize = 4;
+/// How often it is tried where somebody else was quicker with the port, or where the system started no
+/// process for Apache.
+const TRIES: usize = 4;
 
 /// A file to try, and everything it is tried with.
 #[derive(Clone, Debug)]
@@ -148,8 +149,9 @@ impl Harness {
     ) -> Result<Seen, SmokeError> {
         let start = Instant::now();
         let mut result = self.once(trial, cancel).await?;
-        for _ in 1..PORTS {
-            if trial.setting.port.is_some() || !cause::is_port_in_use(&result) {
+        for _ in 1..TRIES {
+            let other_port = trial.setting.port.is_none() && cause::is_port_in_use(&result);
+            if !other_port && !cause::is_of_the_system(&result) {
                 break;
             }
             result = self.once(trial, cancel).await?;
