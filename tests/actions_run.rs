@@ -185,6 +185,10 @@ fn a_tag_with_a_broken_cell_publishes_nothing() {
     let summary = &run.job("Windows binaries / assemble").summary;
     assert!(summary.contains(CELLS[0]) && !summary.contains("py313"), "{summary}");
     assert!(summary.contains("use of undeclared identifier 'nowhere'"), "{summary}");
+    let on_line = "::error file=src/server/wsgi_broken.c,line=3,";
+    let ran = run.ran();
+    let saying = ran.iter().filter(|name| run.job(name).log.contains(on_line)).count();
+    assert_eq!(saying, 1, "the error stands on its line of the repository whose tag it is");
 
     // The same again, whatever runs: the compiler's error stays one.
     run.attempt(WINDOWS);

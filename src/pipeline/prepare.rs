@@ -53,7 +53,7 @@ impl Wanted {
         Ok((plan::plan(&self.matrix, &wanted, workshop.offers())?, given))
     }
 
-    /// The source of a plan: the one at hand, or PyPI's.
+    /// The source of a plan: the one at hand, or PyPI's; where it stands is said.
     pub(super) fn source(
         &self,
         given: Option<Source>,
@@ -61,6 +61,9 @@ impl Wanted {
         events: &Events,
         cancel: &CancellationToken,
     ) -> Result<Source, ReleaseError> {
+        if let Some(folder) = &self.source {
+            events.emit(Event::Sourced { folder: folder.to_string() });
+        }
         match given {
             Some(source) => Ok(source),
             None => Ok(workshop.source_of(
@@ -85,9 +88,6 @@ pub fn prepare(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<(Plan, Source), ReleaseError> {
-    if let Some(folder) = &wanted.source {
-        events.emit(Event::Sourced { folder: folder.to_string() });
-    }
     let (plan, given) = wanted.plan(workshop)?;
     if !plan.cells.iter().any(|cell| matches!(cell.build, Build::By(_))) {
         return Err(workshop::nothing_to_build(&plan));

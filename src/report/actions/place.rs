@@ -1,11 +1,19 @@
-//! Where a file is in the repository that a workflow checked out: annotations name files from there.
+//! Where a file is in the repository that a workflow runs in: annotations name files from there.
+
+/// The variable that names the folder of the workspace which that repository is checked out in, where it is
+/// not the workspace itself: a workflow that another repository calls checks out its own as well.
+const CHECKOUT: &str = "MODFARM_CHECKOUT";
 
 /// A file's path in the repository, with slashes; nothing where it is elsewhere.
 pub(super) fn in_repository(file: &str) -> Option<String> {
-    let here = std::env::current_dir().ok()?;
-    let root = std::env::var("GITHUB_WORKSPACE").ok().filter(|root| !root.is_empty());
-    let root = root.unwrap_or_else(|| here.to_string_lossy().into_owned());
-    below(&root, &here.to_string_lossy(), file)
+    let here = std::env::current_dir().ok()?.to_string_lossy().into_owned();
+    let given = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let workspace = given("GITHUB_WORKSPACE").unwrap_or_else(|| here.clone());
+    let root = match given(CHECKOUT) {
+        Some(folder) => format!("{workspace}/{folder}"),
+        None => workspace,
+    };
+    below(&root, &here, file)
 }
 
 /// The path of a file below a root; the file is named from a folder, unless it says where it is itself.
