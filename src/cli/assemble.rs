@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 
 use super::Failure;
+use super::blame;
 use super::journalled::Run;
 use super::release::DIST;
 use super::selection::Selection;
@@ -28,22 +29,19 @@ pub(super) struct Args {
     selection: Selection,
     #[command(flatten)]
     site: Site,
-    /// The module's source: a checkout or an unpacked sdist; without it PyPI's of that version
-    #[arg(long, value_name = "DIR")]
-    source: Option<Utf8PathBuf>,
     /// How to show what happens: live on a terminal and plain lines in a pipe, or JSON lines
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    let Args { parts, to, selection, site, source, format } = args;
-    let wanted = selection.wanted(source)?;
+    let Args { parts, to, selection, site, format } = args;
+    let wanted = selection.wanted()?;
     let workshop = site.planning(&wanted.matrix.file)?;
     let request = AssembleRequest { wanted, workshop, parts, to };
-    let workshop = &request.workshop;
-    let run = Run { matrix: selection.matrix(), workshop, format, well: Ending::Released };
-    run.of(async |events, cancel| {
-        pipeline::assemble(&request, events, cancel).await.map(|released| released.folder)
+    let run = Run::new(selection.matrix(), &request.workshop)?;
+    run.of(format, Ending::Released, async |events, cancel| {
+        let released = pipeline::assemble(&request, events, cancel).await;
+        released.map(|released| released.folder).map_err(blame::failure)
     })
 }

@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 
 use super::Failure;
+use super::blame;
 use super::journalled::Run;
 use super::making::Making;
 use super::selection::Selection;
@@ -50,9 +51,9 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     build.workshop.on_actions = OnActions::Here;
     build.wanted.only.extend(cells.iter().map(ToString::to_string));
     let request = PartRequest { build, cells, to, reuse };
-    let workshop = &request.build.workshop;
-    let run = Run { matrix: selection.matrix(), workshop, format, well: Ending::Built };
-    run.of(async |events, cancel| {
-        pipeline::build_part(&request, events, cancel).await.map(|part| part.folder)
+    let run = Run::new(selection.matrix(), &request.build.workshop)?;
+    run.of(format, Ending::Built, async |events, cancel| {
+        let part = pipeline::build_part(&request, events, cancel).await;
+        part.map(|part| part.folder).map_err(blame::failure)
     })
 }

@@ -1,50 +1,59 @@
-//! A run with a journal that is shown while it goes and reported on at its end, for `build` and `assemble`.
+//! A run with a journal, from its beginning to what it leaves: shown while it goes, reported on at its end.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::show::{Format, Show, Shown};
-use super::{Failure, actions, blame, release, report, site};
-use crate::farm::journal::{Ending, Journal};
-use crate::model::event::Events;
-use crate::pipeline::{ReleaseError, WorkshopRequest};
+use super::{Failure, actions, report, resume, site};
+use crate::farm::journal::{Call, Ending, Entry, Journal};
+use crate::model::event::{Event, Events};
+use crate::pipeline::WorkshopRequest;
 use crate::report::terminal;
+use crate::sys::files;
 
-/// What a run is about.
+/// A run that has its journal.
 #[derive(Debug)]
-pub(super) struct Run<'a> {
-    /// The file of the matrix.
-    pub(super) matrix: &'a Utf8Path,
-    /// Its folder, and that of all runs.
-    pub(super) workshop: &'a WorkshopRequest,
-    /// How it is shown.
-    pub(super) format: Format,
-    /// How it ends where all is well.
-    pub(super) well: Ending,
+pub(super) struct Run {
+    /// Its folder.
+    pub(super) folder: Utf8PathBuf,
+    pub(super) journal: Journal,
+    /// What the journal holds already.
+    pub(super) past: Vec<Entry>,
+    /// What is to be said first.
+    pub(super) first: Vec<Event>,
 }
 
-impl Run<'_> {
-    /// Does the work of the run, which makes a folder.
+impl Run {
+    /// A new one in its folder, for a matrix file.
+    pub(super) fn new(matrix: &Utf8Path, workshop: &WorkshopRequest) -> Result<Self, Failure> {
+        Self::begin(&workshop.state, &workshop.run, &call(matrix)?)
+    }
+
+    /// A new one in a folder, and room for it among the others in the folder of state.
+    pub(super) fn begin(state: &Utf8Path, folder: &Utf8Path, call: &Call) -> Result<Self, Failure> {
+        site::forget_old_runs(state).map_err(Failure::environment)?;
+        let journal = Journal::create(folder, call).map_err(Failure::environment)?;
+        Ok(Self { folder: folder.to_owned(), journal, past: Vec::new(), first: Vec::new() })
+    }
+
+    /// Does its work, which makes a folder; `well` is how it ends where that stands.
     pub(super) fn of(
         self,
-        work: impl AsyncFnOnce(&Events, &CancellationToken) -> Result<Utf8PathBuf, ReleaseError>,
+        format: Format,
+        well: Ending,
+        work: impl AsyncFnOnce(&Events, &CancellationToken) -> Result<Utf8PathBuf, Failure>,
     ) -> Result<(), Failure> {
-        let folder = &self.workshop.run;
-        site::forget_old_runs(&self.workshop.state).map_err(Failure::environment)?;
-        let call = release::call(self.matrix)?;
-        let journal = Journal::create(folder, &call).map_err(Failure::environment)?;
-        let show = Show::begin(self.format, Some(journal), Vec::new());
-        let result = super::asynchronously(async {
-            let cancel = CancellationToken::new();
-            super::cancel_on_signal(&cancel);
-            work(show.events(), &cancel).await
-        })?;
+        let Self { folder, journal, past, first } = self;
+        let show = Show::begin(format, Some(journal), past);
+        for event in first {
+            show.events().emit(event);
+        }
+        let result = show.work(work)?;
         let Shown { record, journal } = show.end();
-        let result = result.map_err(blame::failure);
-        report::conclude(&record, result.as_ref().map(|_| ()), folder, self.format);
+        report::conclude(&record, result.as_ref().map(drop), &folder, format);
         actions::made(result.as_ref().ok().map(Utf8PathBuf::as_path), &record);
         let ending = match &result {
-            Ok(_) => self.well,
+            Ok(_) => well,
             Err(failure) if failure.code == Failure::INTERRUPTED => Ending::Interrupted,
             Err(_) => Ending::Failed,
         };
@@ -53,4 +62,13 @@ impl Run<'_> {
         }
         result.map(drop)
     }
+}
+
+/// How this run is begun.
+pub(super) fn call(matrix: &Utf8Path) -> Result<Call, Failure> {
+    Ok(Call {
+        arguments: resume::own_arguments(),
+        folder: resume::here()?,
+        matrix: files::digest(matrix).map_err(Failure::bad_input)?.sha256,
+    })
 }

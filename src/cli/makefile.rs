@@ -6,7 +6,6 @@ use super::Failure;
 use super::selection::Selection;
 use crate::matrix::Matrix;
 use crate::model::cell::{CellId, Verdict};
-use crate::pipeline;
 use crate::plan::{self, Request, Why};
 use crate::report::terminal;
 use crate::sys::files;
@@ -35,9 +34,6 @@ pub(super) struct Args {
     /// Write the two files into this folder; without it they are printed
     #[arg(long, value_name = "DIR", conflicts_with = "all")]
     to: Option<Utf8PathBuf>,
-    /// The module's source, whose version it is for: a checkout or an unpacked sdist
-    #[arg(long, value_name = "DIR")]
-    source: Option<Utf8PathBuf>,
     /// Overwrite files that are there and were changed
     #[arg(long)]
     force: bool,
@@ -46,12 +42,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    let (matrix, mut request) = args.selection.load()?;
-    if let Some(folder) = &args.source {
-        let asked = args.selection.asked(&matrix)?;
-        let version = pipeline::version_of(&matrix, asked.as_ref(), folder);
-        request.version = version.map_err(Failure::bad_input)?;
-    }
+    let (matrix, request) = args.selection.load()?;
     match (&args.cell, &args.all) {
         (Some(cell), _) => one(&args, &matrix, &request, cell),
         (None, Some(folder)) => all(&args, &matrix, &request, folder),

@@ -12,9 +12,6 @@ use crate::pipeline::{BuildRequest, SmokeRequest};
 /// How something is built.
 #[derive(Debug, clap::Args)]
 pub(super) struct Making {
-    /// The module's source: a checkout or an unpacked sdist; without it PyPI's of that version
-    #[arg(long, value_name = "DIR")]
-    source: Option<Utf8PathBuf>,
     /// End at the first failure; without it the other jobs go on, so that one run shows every failure
     #[arg(long)]
     fail_fast: bool,
@@ -52,7 +49,7 @@ impl Making {
         selection: &Selection,
         site: &Site,
     ) -> Result<BuildRequest, Failure> {
-        let wanted = selection.wanted(self.source)?;
+        let wanted = selection.wanted()?;
         Ok(BuildRequest {
             workshop: site.workshop(&wanted.matrix.file)?,
             wanted,

@@ -2,7 +2,6 @@
 
 mod jobs;
 
-use camino::Utf8PathBuf;
 use clap::ValueEnum;
 
 use super::Failure;
@@ -14,7 +13,7 @@ use crate::farm::runner_file::RunnerFile;
 use crate::matrix::Matrix;
 use crate::model::event::{Event, Events};
 use crate::model::offer::Offer;
-use crate::pipeline::{self, ReleaseError, Workshop};
+use crate::pipeline::{ReleaseError, Workshop};
 use crate::plan::{self, Explanation, Why, formats};
 use crate::report::terminal;
 
@@ -28,9 +27,6 @@ pub(super) struct Args {
     selection: Selection,
     #[command(flatten)]
     site: Site,
-    /// The module's source, whose version is planned; with --tag or --module-version it must be of that
-    #[arg(long, value_name = "DIR")]
-    source: Option<Utf8PathBuf>,
     /// Say why one combination is there or is not, such as Apache24-win64-VC9/py27-VC9
     #[arg(long, value_name = "CELL")]
     explain: Option<String>,
@@ -57,14 +53,9 @@ enum Format {
 }
 
 pub(super) fn run(mut args: Args) -> Result<(), Failure> {
-    let (matrix, mut request) = args.selection.load()?;
+    let (matrix, request) = args.selection.load()?;
     if args.format == Format::Github {
         args.site.of_actions(&matrix.file);
-    }
-    if let Some(folder) = &args.source {
-        let asked = args.selection.asked(&matrix)?;
-        let version = pipeline::version_of(&matrix, asked.as_ref(), folder);
-        request.version = version.map_err(Failure::bad_input)?;
     }
     let (offers, runners) = offers(&matrix, &args.site)?;
     if let Some(cell) = &args.explain {

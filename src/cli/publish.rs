@@ -1,7 +1,6 @@
 //! `modfarm publish`: a release that stands in a folder, to another folder or to GitHub.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use tokio_util::sync::CancellationToken;
 
 use super::place::{GitHubArgs, Place, means_nothing};
 use super::show::{Format, Show};
@@ -81,10 +80,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     };
     let release = read(&args.folder, &args.state)?;
     let show = Show::begin(args.format, None, Vec::new());
-    let ended = super::asynchronously(async {
-        let cancel = CancellationToken::new();
-        super::cancel_on_signal(&cancel);
-        let events = show.events();
+    let ended = show.work(async |events, cancel| {
         let work = async {
             match (settings, &args.to) {
                 (Some(settings), _) => on_github(settings, &release, wish, events).await,

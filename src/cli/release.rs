@@ -4,21 +4,19 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
-use super::actions;
 use super::blame;
+use super::journalled::{self, Run};
 use super::making::Making;
 use super::place::{GitHubArgs, Place};
-use super::report;
 use super::resume::{self, Taken};
 use super::selection::Selection;
-use super::show::{Format, Show, Shown};
+use super::show::{Format, Show};
 use super::site::{self, Site};
 use super::via::{self, ViaArgs};
-use crate::farm::journal::{Call, Ending, Entry, Journal};
+use crate::farm::journal::{Call, Ending};
 use crate::model::event::{Event, Events};
 use crate::pipeline::{self, Released, Request, ViaRequest};
 use crate::report::terminal;
-use crate::sys::files;
 use crate::sys::github::address::Repository;
 
 /// Build, prove and package a release into a folder, and publish it
@@ -85,44 +83,28 @@ fn make(args: Args, taken: Option<Taken>) -> Result<(), Failure> {
     let matrix_file = args.selection.matrix().to_owned();
     let state = args.site.state().to_owned();
     let mut work = Work::of(args)?;
-    let begun = match taken {
-        _ if dry_run => Begun::default(),
+    if dry_run {
+        return rehearse(&work, format);
+    }
+    let run = match taken {
         Some(taken) => {
             work.has_run_in(&taken.folder);
-            go_on(taken, call(&matrix_file)?)
+            go_on(taken, &journalled::call(&matrix_file)?)
         }
-        None => begin(&state, &work, call(&matrix_file)?)?,
+        None => begin(&state, &work, &journalled::call(&matrix_file)?)?,
     };
-    let show = Show::begin(format, begun.journal, begun.past);
-    begun.first.into_iter().for_each(|event| show.events().emit(event));
-    let result = super::asynchronously(async {
-        let cancel = CancellationToken::new();
-        super::cancel_on_signal(&cancel);
-        let events = show.events();
-        if dry_run {
-            return Box::pin(work.rehearse(events, &cancel)).await.map(Done::Rehearsed);
-        }
-        Box::pin(work.release(events, &cancel)).await.map(Done::Released)
-    })?;
-    let Shown { record, journal } = show.end();
-    if !dry_run {
-        report::conclude(&record, result.as_ref().map(|_| ()), work.run(), format);
-    }
-    if let Some(Err(error)) = journal.map(|journal| journal.end(ending(&result))) {
-        terminal::warning(&error.to_string());
-    }
-    match result? {
-        Done::Released(released) => actions::made(Some(&released.folder), &record),
-        Done::Rehearsed(rehearsal) => terminal::output(&rehearsal),
-    }
-    Ok(())
+    run.of(format, Ending::Released, async |events, cancel| {
+        Box::pin(work.release(events, cancel)).await.map(|released| released.folder)
+    })
 }
 
-/// What was done in the end.
-enum Done {
-    Released(Released),
-    /// What would have been, for people.
-    Rehearsed(String),
+/// Says what would be done.
+fn rehearse(work: &Work, format: Format) -> Result<(), Failure> {
+    let show = Show::begin(format, None, Vec::new());
+    let said = show.work(async |events, cancel| Box::pin(work.rehearse(events, cancel)).await)?;
+    show.end();
+    terminal::output(&said?);
+    Ok(())
 }
 
 /// Where the release is built: by runners that are reached from here, or by a workflow.
@@ -235,47 +217,20 @@ fn places(
     }
 }
 
-/// The journal of a run, what it holds already, and what is to be said first.
-#[derive(Debug, Default)]
-struct Begun {
-    journal: Option<Journal>,
-    past: Vec<Entry>,
-    first: Vec<Event>,
-}
-
-/// Begins the journal of a new run, and finds what an earlier one with the same arguments left.
-fn begin(state: &Utf8Path, work: &Work, call: Call) -> Result<Begun, Failure> {
-    site::forget_old_runs(state).map_err(Failure::environment)?;
+/// A new run; what an earlier one with the same arguments left is found, and said.
+fn begin(state: &Utf8Path, work: &Work, call: &Call) -> Result<Run, Failure> {
     // What was left over there is not taken up by starting it once more.
     let builds_here = matches!(work, Work::Here(_));
-    let left = if builds_here { resume::left_over(state, &call) } else { None };
-    let journal = Journal::create(work.run(), &call).map_err(Failure::environment)?;
+    let left = if builds_here { resume::left_over(state, call) } else { None };
     let first = left.map(|message| Event::Note { message }).into_iter().collect();
-    Ok(Begun { journal: Some(journal), past: Vec::new(), first })
+    Ok(Run { first, ..Run::begin(state, work.run(), call)? })
 }
 
-/// Goes on with the journal of a run that was broken off.
-fn go_on(taken: Taken, call: Call) -> Begun {
+/// A run that was broken off, gone on with.
+fn go_on(taken: Taken, call: &Call) -> Run {
     let Taken { folder, journal, past } = taken;
     let name = folder.file_name().unwrap_or_default();
-    let message = format!("run {name} goes on; {}", resume::so_far(&past, &call));
+    let message = format!("run {name} goes on; {}", resume::so_far(&past, call));
     let first = vec![Event::Resumed { finished: past.finished().len() }, Event::Note { message }];
-    Begun { journal: Some(journal), past: past.entries, first }
-}
-
-/// How this run is begun.
-pub(super) fn call(matrix: &Utf8Path) -> Result<Call, Failure> {
-    Ok(Call {
-        arguments: resume::own_arguments(),
-        folder: resume::here()?,
-        matrix: files::digest(matrix).map_err(Failure::bad_input)?.sha256,
-    })
-}
-
-fn ending<T>(result: &Result<T, Failure>) -> Ending {
-    match result {
-        Ok(_) => Ending::Released,
-        Err(failure) if failure.code == Failure::INTERRUPTED => Ending::Interrupted,
-        Err(_) => Ending::Failed,
-    }
+    Run { folder, journal, past: past.entries, first }
 }

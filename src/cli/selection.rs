@@ -1,5 +1,5 @@
-//! Which matrix, which version, which cells: the arguments that `plan`, `build`, `assemble` and `release`
-//! share.
+//! Which matrix, which version of which source, which cells: the arguments that `plan`, `makefile`, `build`,
+//! `assemble` and `release` share.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -7,10 +7,10 @@ use super::Failure;
 use crate::matrix::{self, Matrix};
 use crate::model::tag::Asked;
 use crate::model::version::Version;
-use crate::pipeline::Wanted;
+use crate::pipeline::{self, Wanted};
 use crate::plan::Request;
 
-/// Which matrix, which version, which cells.
+/// Which matrix, which version of which source, which cells.
 #[derive(Debug, clap::Args)]
 pub(super) struct Selection {
     /// The matrix of combinations
@@ -22,6 +22,9 @@ pub(super) struct Selection {
     /// The tag that names the version, such as mod_wsgi-6.1.1 or 6.1.1; the source must be of it
     #[arg(long, value_name = "TAG", conflicts_with = "module_version")]
     tag: Option<String>,
+    /// The module's source, of which the version is: a checkout or an unpacked sdist; without it PyPI's
+    #[arg(long, value_name = "DIR")]
+    source: Option<Utf8PathBuf>,
     /// Only the cells whose name the glob matches, such as 'Apache24-win64-*/py313-*'; repeatable
     #[arg(long, value_name = "GLOB")]
     only: Vec<String>,
@@ -52,23 +55,39 @@ impl Selection {
         &self.matrix
     }
 
-    /// Reads the matrix, and says what of it is wanted, of this source.
-    pub(super) fn wanted(&self, source: Option<Utf8PathBuf>) -> Result<Wanted, Failure> {
-        let (matrix, request) = self.load()?;
-        let version = self.asked(&matrix)?;
-        let Request { only, skip, even_if_broken, .. } = request;
-        Ok(Wanted { matrix, version, only, skip, even_if_broken, source })
+    /// The matrix.
+    fn read(&self) -> Result<Matrix, Failure> {
+        matrix::load(&self.matrix).map_err(|error| {
+            let place = error.place();
+            Failure::bad_input(error).at(place)
+        })
     }
 
     /// Reads the matrix, and says what of it is wanted.
+    pub(super) fn wanted(&self) -> Result<Wanted, Failure> {
+        let matrix = self.read()?;
+        Ok(Wanted {
+            version: self.asked(&matrix)?,
+            matrix,
+            only: self.only.clone(),
+            skip: self.skip.clone(),
+            even_if_broken: self.even_if_broken,
+            source: self.source.clone(),
+        })
+    }
+
+    /// Reads the matrix, and says what of it is planned: the version of the source, where one was named.
     pub(super) fn load(&self) -> Result<(Matrix, Request), Failure> {
-        let matrix = matrix::load(&self.matrix).map_err(|error| {
-            let place = error.place();
-            Failure::bad_input(error).at(place)
-        })?;
+        let matrix = self.read()?;
         let asked = self.asked(&matrix)?;
+        let version = match &self.source {
+            Some(folder) => {
+                pipeline::version_of(&matrix, asked.as_ref(), folder).map_err(Failure::bad_input)?
+            }
+            None => asked.map_or_else(|| matrix.release.clone(), |asked| asked.version),
+        };
         let request = Request {
-            version: asked.map_or_else(|| matrix.release.clone(), |asked| asked.version),
+            version,
             only: self.only.clone(),
             skip: self.skip.clone(),
             even_if_broken: self.even_if_broken,

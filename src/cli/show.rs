@@ -87,6 +87,18 @@ impl Show {
         &self.events
     }
 
+    /// Does work that says here what happens, to its end; it hears when somebody gives it up.
+    pub(super) fn work<T>(
+        &self,
+        work: impl AsyncFnOnce(&Events, &CancellationToken) -> T,
+    ) -> Result<T, Failure> {
+        super::asynchronously(async {
+            let cancel = CancellationToken::new();
+            super::cancel_on_signal(&cancel);
+            work(&self.events, &cancel).await
+        })
+    }
+
     /// Waits until everything is shown, and gives what is left. Whoever has the events must have
     /// dropped them.
     pub(super) fn end(self) -> Shown {

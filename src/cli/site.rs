@@ -1,5 +1,5 @@
-//! Where things are built: the runners, the roots and the folder of caches; the arguments that `plan`
-//! and `release` share.
+//! Where things are built: the runners, the roots and the folder of caches; the arguments that `plan`,
+//! `build`, `assemble`, `release` and `runners` share.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -44,17 +44,18 @@ impl Site {
         state.clone_into(&mut self.state);
     }
 
-    /// The same, where runners of GitHub Actions are taken as their files declare them.
-    pub(super) fn declared(&self, matrix: &str) -> Result<WorkshopRequest, Failure> {
-        Ok(WorkshopRequest { on_actions: OnActions::Declared, ..self.workshop(matrix)? })
-    }
-
     /// Takes the runners of GitHub Actions beside the matrix, where none is named.
     pub(super) fn of_actions(&mut self, matrix: &str) {
         let folder = files::parent(Utf8Path::new(matrix)).join("runners/github");
         if self.runner.is_empty() && files::is_dir(&folder) {
             self.runner.push(folder);
         }
+    }
+
+    /// Whether a runner was named or stands beside the matrix. A plan is worth seeing without one.
+    pub(super) fn has_runners(&self, matrix: &str) -> bool {
+        let runners = self.runners(Utf8Path::new(matrix));
+        !matches!(runners, Err(RunnerFileError::None { .. }))
     }
 
     /// The workshop's request, for a matrix file. Runners of GitHub Actions are refused when it is opened.
@@ -64,6 +65,19 @@ impl Site {
             Failure::bad_input(error).at(place)
         })?;
         Ok(self.request(runners))
+    }
+
+    /// The same, with runners of GitHub Actions taken as their files declare them.
+    pub(super) fn declared(&self, matrix: &str) -> Result<WorkshopRequest, Failure> {
+        Ok(WorkshopRequest { on_actions: OnActions::Declared, ..self.workshop(matrix)? })
+    }
+
+    /// The same, where there may be no runner at all.
+    pub(super) fn planning(&self, matrix: &str) -> Result<WorkshopRequest, Failure> {
+        if self.has_runners(matrix) {
+            return self.declared(matrix);
+        }
+        Ok(self.request(Vec::new()))
     }
 
     fn request(&self, runners: Vec<RunnerFile>) -> WorkshopRequest {
@@ -76,20 +90,6 @@ impl Site {
             run: new_run(&self.state),
             state: self.state.clone(),
         }
-    }
-
-    /// The same to plan with, where there may be no runner at all.
-    pub(super) fn planning(&self, matrix: &str) -> Result<WorkshopRequest, Failure> {
-        if self.has_runners(matrix) {
-            return self.declared(matrix);
-        }
-        Ok(self.request(Vec::new()))
-    }
-
-    /// Whether a runner was named or stands beside the matrix. A plan is worth seeing without one.
-    pub(super) fn has_runners(&self, matrix: &str) -> bool {
-        let runners = self.runners(Utf8Path::new(matrix));
-        !matches!(runners, Err(RunnerFileError::None { .. }))
     }
 
     fn runners(&self, matrix: &Utf8Path) -> Result<Vec<RunnerFile>, RunnerFileError> {
