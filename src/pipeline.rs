@@ -1,6 +1,7 @@
 //! The stages of a release, in order: this file is the way of the data as code.
 
 mod build;
+mod error;
 mod pack;
 mod parts;
 mod prepare;
@@ -17,18 +18,19 @@ use tokio_util::sync::CancellationToken;
 use crate::model::event::{Events, Stage};
 use crate::model::version::Version;
 use crate::package::{Names, describe, wheel};
-use crate::plan::{self, Build, Plan};
+use crate::plan::{self, Plan};
 use crate::publish::directory::Directory;
 use crate::publish::github::{self, GitHub};
 use crate::publish::protocol::Place as _;
 use crate::publish::{self, PublishError, Release};
 
 pub use build::{BuildRequest, jobs};
+pub use error::ReleaseError;
 pub use parts::{AssembleRequest, PartBuilt, PartError, PartRequest, assemble, build_part};
 pub use prepare::{Wanted, prepare, version_of};
 pub use smoking::SmokeRequest;
 pub use via::{ViaError, ViaRequest, ViaTask, rehearse_via, via};
-pub use workshop::{OnActions, ReleaseError, Workshop, WorkshopRequest};
+pub use workshop::{OnActions, Workshop, WorkshopRequest};
 
 use build::{Task, Yield};
 use parts::Reusable;
@@ -112,8 +114,8 @@ async fn enter(
     events: &Events,
 ) -> Result<GitHub, ReleaseError> {
     let mut github = GitHub::open(settings.clone(), &plan.module, version, events).await?;
-    let built = plan.cells.iter().filter(|cell| matches!(cell.build, Build::By(_)));
-    let labels: BTreeSet<String> = built.map(|cell| cell.id.apache.to_string()).collect();
+    let labels: BTreeSet<String> =
+        plan.assigned().map(|(cell, _)| cell.id.apache.to_string()).collect();
     let mut expected = names.all(labels.iter().map(String::as_str));
     let cells = plan.cells.iter().map(|cell| (&cell.id, &cell.verdict));
     expected.extend(wheel::names(&plan.module, version, cells));

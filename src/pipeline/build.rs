@@ -16,7 +16,7 @@ use crate::model::job::Job;
 use crate::model::part::{FailedCell, FailedStage};
 use crate::model::smoke::Smoke;
 use crate::package::describe::{self, Facts, Made, Proven};
-use crate::plan::{Build, Plan};
+use crate::plan::Plan;
 use crate::roots::Source;
 use crate::roots::running::Installations;
 use crate::toolset::messages::messages;
@@ -132,7 +132,7 @@ impl Task<'_> {
             }
         }
         // Nothing that the plan gives to a runner may be missing without a word.
-        for cell in self.plan.cells.iter().filter(|cell| matches!(cell.build, Build::By(_))) {
+        for (cell, _) in self.plan.assigned() {
             if !proven.contains_key(&cell.id) {
                 failures.lost(&cell.id);
             }
@@ -185,10 +185,8 @@ impl Task<'_> {
 #[must_use]
 pub fn jobs(plan: &Plan, source: &Source, workshop: &Workshop, limit: Duration) -> Vec<Job> {
     let cells: Vec<Inputs<'_>> = plan
-        .cells
-        .iter()
-        .filter_map(|cell| {
-            let Build::By(by) = &cell.build else { return None };
+        .assigned()
+        .filter_map(|(cell, by)| {
             Some(Inputs {
                 cell: &cell.id,
                 runner: &by.runner,

@@ -1,6 +1,7 @@
 //! A release that is built in several places: each builds some cells and writes a part, and one puts all
 //! parts together to the same release that one place alone would have made.
 
+mod error;
 mod merge;
 mod read;
 mod reuse;
@@ -11,20 +12,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::build::{BuildRequest, Task, Yield};
 use super::{
-    ReleaseError, Released, Wanted, Workshop, WorkshopRequest, or_cancelled, pack, prepare,
-    smoking, workshop,
+    ReleaseError, Released, Wanted, Workshop, WorkshopRequest, or_cancelled, pack, prepare, smoking,
 };
 use crate::model::cell::CellId;
-use crate::model::digest::Sha256;
 use crate::model::event::{Event, Events, Stage};
 use crate::model::part::{self, FailedCell, FailedStage};
 use crate::package::{Names, describe};
-use crate::plan::{self, Build, Plan, PlanError, PlannedCell};
+use crate::plan::{self, Build, Plan, PlanError};
 use crate::publish::directory::Directory;
 use crate::roots::Source;
-use crate::sys::files::FileError;
 use crate::sys::staging::Staging;
 
+pub use self::error::PartError;
 pub(super) use self::reuse::Reusable;
 
 /// What somebody wants built as a part.
@@ -60,92 +59,6 @@ pub struct PartBuilt {
     pub folder: Utf8PathBuf,
     /// How many cells it has.
     pub cells: usize,
-}
-
-/// A part that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum PartError {
-    /// There is none.
-    #[error(
-        "{path} is no part, nor a folder of parts: there is no {} in it\nhint: name the folder that `modfarm build --to` made, or the one that such folders are in",
-        part::FILE
-    )]
-    None {
-        /// The folder.
-        path: Utf8PathBuf,
-    },
-    /// There are too many.
-    #[error("{path} holds more than {most} parts")]
-    TooMany {
-        /// The folder.
-        path: Utf8PathBuf,
-        /// So many are read.
-        most: usize,
-    },
-    /// It does not say what a part says.
-    #[error("{path} is no part of modfarm's: {reason}\nhint: build it again")]
-    Unreadable {
-        /// The file.
-        path: Utf8PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// It is of something else than what is put together.
-    #[error("the part {part} has {what} {found}, and this is {wanted}\nhint: {hint}")]
-    Other {
-        /// The part.
-        part: Utf8PathBuf,
-        /// What is different.
-        what: &'static str,
-        /// What the part says.
-        found: String,
-        /// What it should say.
-        wanted: String,
-        /// What to do.
-        hint: &'static str,
-    },
-    /// A cell of it is none of the plan, or another there.
-    #[error(
-        "the part {part} has {cell}, but {reason}\nhint: give `modfarm assemble` the matrix and the arguments that the part was built with"
-    )]
-    Cell {
-        /// The part.
-        part: Utf8PathBuf,
-        /// The cell.
-        cell: Box<CellId>,
-        /// What the plan says.
-        reason: String,
-    },
-    /// A file of it is not what its record says.
-    #[error(
-        "{path} is not what {} says of {cell}: {reason}\nhint: build the part again",
-        part::FILE
-    )]
-    File {
-        /// The file.
-        path: Utf8PathBuf,
-        /// The cell.
-        cell: Box<CellId>,
-        /// What is wrong.
-        reason: String,
-    },
-    /// One action gave two files.
-    #[error(
-        "the parts {one} and {other} have different files of {cell}, built by one action ({})\nhint: something is wrong with a compiler or with a part: build both again, without --reuse", action.short()
-    )]
-    Disagree {
-        /// The cell.
-        cell: Box<CellId>,
-        /// The action.
-        action: Sha256,
-        /// A part.
-        one: Utf8PathBuf,
-        /// The other.
-        other: Utf8PathBuf,
-    },
-    /// A file cannot be read or written.
-    #[error(transparent)]
-    Sys(#[from] FileError),
 }
 
 /// Builds cells, and writes a part of what came of them: also where some failed, and where the run was
@@ -184,7 +97,7 @@ async fn make_part(
         reusable: &reusable,
         whole: false,
     };
-    let Yield { made, mut failed } = if plan.cells.iter().any(is_built) {
+    let Yield { made, mut failed } = if plan.assigned().next().is_some() {
         task.build(workshop, events, cancel).await?
     } else {
         Yield::default()
@@ -219,10 +132,6 @@ impl PartRequest {
     }
 }
 
-fn is_built(cell: &PlannedCell) -> bool {
-    matches!(cell.build, Build::By(_))
-}
-
 /// The cells that were asked for by name and that nobody builds. One that is excluded is a mistake of
 /// whoever asks, and so is a plan of which nobody builds anything, where nothing was named.
 fn built_by_nobody(
@@ -245,8 +154,8 @@ fn built_by_nobody(
             }
         }
     }
-    if asked.is_empty() && !plan.cells.iter().any(is_built) {
-        return Err(workshop::nothing_to_build(plan));
+    if asked.is_empty() && plan.assigned().next().is_none() {
+        return Err(ReleaseError::nothing_to_build(plan));
     }
     Ok(nobody)
 }
@@ -281,7 +190,7 @@ async fn put_together(
     let chosen = merge::choose(&parts, &plan, &module)?;
     whole(&chosen, &plan, &source, events)?;
     if chosen.len() == 0 {
-        return Err(workshop::nothing_to_build(&plan));
+        return Err(ReleaseError::nothing_to_build(&plan));
     }
     let made = merge::prove(&chosen, &plan, events)?;
     let names = Names::new(&plan.module, source.version.as_str());

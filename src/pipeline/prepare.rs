@@ -4,7 +4,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
-use super::{ReleaseError, Workshop, workshop};
+use super::{ReleaseError, Workshop};
 use crate::matrix::Matrix;
 use crate::model::event::{Event, Events};
 use crate::model::tag::Asked;
@@ -89,8 +89,8 @@ pub fn prepare(
     cancel: &CancellationToken,
 ) -> Result<(Plan, Source), ReleaseError> {
     let (plan, given) = wanted.plan(workshop)?;
-    if !plan.cells.iter().any(|cell| matches!(cell.build, Build::By(_))) {
-        return Err(workshop::nothing_to_build(&plan));
+    if plan.assigned().next().is_none() {
+        return Err(ReleaseError::nothing_to_build(&plan));
     }
     let source = wanted.source(given, workshop, events, cancel)?;
     warn(&plan, events);
@@ -102,7 +102,38 @@ pub(super) fn warn(plan: &Plan, events: &Events) {
     for warning in &plan.warnings {
         events.warn(warning.clone(), None);
     }
-    workshop::warn_of_roots(plan, events);
+    warn_of_roots(plan, events);
+}
+
+/// Says what the plan warns of and what nobody builds, in a line each: `modfarm plan`, the manifest and
+/// the notes have it cell by cell.
+fn warn_of_roots(plan: &Plan, events: &Events) {
+    let mut warned = plan.assigned().filter_map(|(cell, by)| Some((cell, by.warnings.first()?)));
+    if let Some((cell, warning)) = warned.next() {
+        let more = match warned.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more cells with a warning)"),
+        };
+        let hint = "`modfarm plan`, the manifest and the notes name every cell with its warning";
+        events.warn(format!("{}: {warning}{more}", cell.id), Some(hint.to_owned()));
+    }
+    let mut unbuilt = plan.cells.iter().filter_map(|cell| match &cell.build {
+        Build::Nobody { reason } => Some((cell, reason)),
+        Build::By(_) | Build::Never => None,
+    });
+    if let Some((cell, reason)) = unbuilt.next() {
+        let more = match unbuilt.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more cells)"),
+        };
+        events.warn(
+            format!("nobody can build {}: {reason}{more}", cell.id),
+            Some(
+                "`modfarm plan` says why for each; --apache-root and --python-root name more roots"
+                    .to_owned(),
+            ),
+        );
+    }
 }
 
 /// The version to plan for the source in a folder: its own, which must be the one that was asked for.

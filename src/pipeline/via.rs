@@ -16,7 +16,7 @@ use crate::model::event::{Event, Events, Stage};
 use crate::model::version::Version;
 use crate::package::Names;
 use crate::publish::directory::Directory;
-use crate::publish::github::actions::{Actions, Ended, Run, Start};
+use crate::publish::github::actions::{Actions, ActionsError, Ended, Run, Start};
 use crate::publish::github::{self, GitHub};
 use crate::publish::{self, PublishError, Release};
 use crate::roots::unpack::unpack_at_most;
@@ -141,15 +141,23 @@ async fn take_up(
     actions: &Actions,
     cancel: &CancellationToken,
 ) -> Result<Run, ViaError> {
-    let ViaTask::Start(start) = &request.task else {
-        let again = matches!(request.task, ViaTask::Follow { again: true, .. });
-        let known = or_cancelled(known(&request.task, actions), cancel).await;
-        return known.map_err(|error| match error {
-            ViaError::Cancelled { .. } => ViaError::Cancelled { starting: again },
-            other => other,
-        });
-    };
-    let mut starting = Box::pin(actions.start(start));
+    match &request.task {
+        ViaTask::Start(new) => start(request, actions, new, cancel).await,
+        ViaTask::Follow { run, again } => tokio::select! {
+            run = known(actions, *run, *again) => Ok(run?),
+            () = cancel.cancelled() => Err(ViaError::Cancelled { starting: *again }),
+        },
+    }
+}
+
+/// A run that is started now. Whoever gives it up is still told which one goes on.
+async fn start(
+    request: &ViaRequest,
+    actions: &Actions,
+    new: &Start,
+    cancel: &CancellationToken,
+) -> Result<Run, ViaError> {
+    let mut starting = Box::pin(actions.start(new));
     tokio::select! {
         run = &mut starting => return Ok(run?),
         () = cancel.cancelled() => {}
@@ -160,12 +168,10 @@ async fn take_up(
     }
 }
 
-async fn known(task: &ViaTask, actions: &Actions) -> Result<Run, ViaError> {
-    let ViaTask::Follow { run, again } = task else {
-        return Err(ViaError::Cancelled { starting: false });
-    };
-    let run = actions.run(*run).await?;
-    Ok(if *again { actions.again(&run).await? } else { run })
+/// A run that exists, `again` with what failed in it begun once more.
+async fn known(actions: &Actions, run: u64, again: bool) -> Result<Run, ActionsError> {
+    let run = actions.run(run).await?;
+    if again { actions.again(&run).await } else { Ok(run) }
 }
 
 fn following(request: &ViaRequest, actions: &Actions, run: &Run) -> Event {

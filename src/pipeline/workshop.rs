@@ -1,36 +1,32 @@
 //! What the stages work with: the connected runners, the roots at hand, the caches on disk.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod offers;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
-use super::parts::PartError;
+use self::offers::{declared, limits, offered};
+use super::ReleaseError;
 use crate::farm::runner_file::{Reached, RunnerFile};
-use crate::farm::{Actions, Cluster, Connection, Farm, FarmError, Runner, Settings};
+use crate::farm::{Actions, Cluster, Connection, Farm, Runner, Settings};
 use crate::inspect::{Context, RootExports};
 use crate::matrix::Matrix;
-use crate::model::abi::AbiFamily;
 use crate::model::cell::{CellId, Verdict};
 use crate::model::event::Events;
 use crate::model::offer::Offer;
-use crate::model::toolset::{Toolset, what_to_install};
+use crate::model::toolset::Toolset;
 use crate::model::version::Version;
-use crate::plan::{Assignment, Build, Explanation, Plan, PlanError};
-use crate::publish::PublishError;
-use crate::publish::github::GitHubError;
-use crate::publish::release::FolderError;
-use crate::roots::catalogue::{ApacheArgument, Catalogue, CatalogueError, PythonArgument};
+use crate::plan::{Assignment, Plan};
+use crate::roots::catalogue::{ApacheArgument, Catalogue, PythonArgument};
 use crate::roots::installed::{self, Installed};
-use crate::roots::lock::{LockError, LockFile};
-use crate::roots::running::RunningError;
+use crate::roots::lock::LockFile;
 use crate::roots::{Root, RootError, Source, SourceError};
-use crate::smoke::SmokeError;
 use crate::sys::digests::DigestCache;
 use crate::sys::files::{self, FileError};
 use crate::sys::secret;
-use crate::sys::staging::StagingError;
 
 /// Which runners, which roots, which caches.
 #[derive(Debug)]
@@ -76,194 +72,6 @@ pub struct Workshop {
     lock: LockFile,
     cache: Utf8PathBuf,
     logs: Utf8PathBuf,
-}
-
-/// Why there is no release.
-#[derive(Debug, thiserror::Error)]
-pub enum ReleaseError {
-    /// The request makes no plan.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-    /// The module's source cannot be had.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// A root cannot be had.
-    #[error(transparent)]
-    Root(#[from] CatalogueError),
-    /// `matrix.lock` cannot be used.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// No runner can be reached.
-    #[error(transparent)]
-    Farm(#[from] FarmError),
-    /// The release cannot be put where it belongs.
-    #[error(transparent)]
-    Publish(#[from] PublishError),
-    /// A file cannot be read or written.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// There are cells, but nobody can build any.
-    #[error(
-        "no runner can build any of the {cells} cells: {reason}\nhint: run runners/cross/setup, or name roots with --apache-root and --python-root"
-    )]
-    NothingToBuild {
-        /// How many cells there are.
-        cells: usize,
-        /// Why the first of them is not built.
-        reason: String,
-    },
-    /// A runner is a machine of GitHub Actions.
-    #[error(
-        "runner '{runner}' is a machine that a job of GitHub Actions gets ({file}): nothing can be built on it from here\nhint: `modfarm release --via github` has the workflow build there"
-    )]
-    OnActions {
-        /// The runner.
-        runner: String,
-        /// Its file.
-        file: Utf8PathBuf,
-    },
-    /// A runner's label is none that the matrix knows.
-    #[error(
-        "runner '{runner}': the label '{label}' is neither a compiler of the matrix nor an ABI family\nhint: a label is one of {}", known.join(", ")
-    )]
-    Label {
-        /// The runner.
-        runner: String,
-        /// The label.
-        label: String,
-        /// What it could be.
-        known: Vec<String>,
-    },
-    /// Jobs failed.
-    #[error("{} failed: {}\nhint: nothing was published; the logs are in {logs}; the next run builds only what failed", count(jobs.len()), jobs.join(", "))]
-    Failed {
-        /// Their names.
-        jobs: Vec<String>,
-        /// The folder of the logs.
-        logs: Utf8PathBuf,
-    },
-    /// Built files are not what their names say.
-    #[error("the inspection refused {}\nhint: nothing was published; the findings stand above", cells.join(", "))]
-    Refused {
-        /// The cells.
-        cells: Vec<String>,
-    },
-    /// Built files do not work.
-    #[error(
-        "{} did not pass in a real Apache: {}\nhint: nothing was published; configuration and logs are in {folder}; --allow-failed-smoke publishes all the same and says so",
-        cells_count(cells.len()), cells.join(", ")
-    )]
-    NotServed {
-        /// The cells.
-        cells: Vec<String>,
-        /// The folder with a folder of configuration and logs for each.
-        folder: Utf8PathBuf,
-    },
-    /// What was named to try files with is no installation.
-    #[error(transparent)]
-    Running(#[from] RunningError),
-    /// Files cannot be tried.
-    #[error(transparent)]
-    Smoke(#[from] SmokeError),
-    /// What somebody asks for is never built.
-    #[error(
-        "{cell} is never built: {reason}\nhint: leave it out; `modfarm plan --explain {cell}` names the line of the matrix that says so"
-    )]
-    Excluded {
-        /// The cell.
-        cell: Box<CellId>,
-        /// Why.
-        reason: String,
-    },
-    /// What somebody asks for is no cell.
-    #[error("{0}")]
-    NoCell(Box<Explanation>),
-    /// Parts cannot be put together.
-    #[error(transparent)]
-    Part(#[from] PartError),
-    /// A part was written, and not all of it was built.
-    #[error(
-        "{} of {of} did not come as far as {} should{}\nhint: what was built is in {folder}; `modfarm build --reuse {folder}` builds only the others",
-        cells_count(cells.len()), if cells.len() == 1 { "it" } else { "they" }, listed(cells)
-    )]
-    PartFailed {
-        /// The cells, each with its reason.
-        cells: Vec<String>,
-        /// So many cells were to be built.
-        of: usize,
-        /// The part.
-        folder: Utf8PathBuf,
-    },
-    /// Some cells are in no part, or failed in all of them.
-    #[error(
-        "{module} {version} is not released: {} of {of} {} not built{}\nhint: nothing was written; run the jobs of these cells again: only they are built, all others are taken from their parts",
-        cells_count(cells.len()), if cells.len() == 1 { "is" } else { "are" }, listed(cells)
-    )]
-    Incomplete {
-        /// The module.
-        module: String,
-        /// Its version.
-        version: Box<Version>,
-        /// The cells, each with its reason.
-        cells: Vec<String>,
-        /// So many cells make the release.
-        of: usize,
-    },
-    /// Ended with Ctrl-C.
-    #[error("interrupted\nhint: nothing was published; the next run continues from the cache")]
-    Cancelled,
-}
-
-fn cells_count(cells: usize) -> String {
-    if cells == 1 { "1 cell".to_owned() } else { format!("{cells} cells") }
-}
-
-/// One a line; what is more than a person reads is counted.
-fn listed(cells: &[String]) -> String {
-    const MOST: usize = 40;
-    let mut text = String::new();
-    for cell in cells.iter().take(MOST) {
-        text += &format!("\n  {cell}");
-    }
-    if cells.len() > MOST {
-        text += &format!("\n  and {} more", cells.len() - MOST);
-    }
-    text
-}
-
-fn count(jobs: usize) -> String {
-    if jobs == 1 { "1 job".to_owned() } else { format!("{jobs} jobs") }
-}
-
-impl ReleaseError {
-    /// modfarm does not find itself.
-    pub(super) fn own_program(source: std::io::Error) -> Self {
-        Self::Smoke(SmokeError::Start { program: "modfarm".into(), source })
-    }
-}
-
-impl From<StagingError> for ReleaseError {
-    fn from(error: StagingError) -> Self {
-        Self::Publish(error.into())
-    }
-}
-
-impl From<GitHubError> for ReleaseError {
-    fn from(error: GitHubError) -> Self {
-        Self::Publish(error.into())
-    }
-}
-
-impl From<FolderError> for ReleaseError {
-    fn from(error: FolderError) -> Self {
-        Self::Publish(error.into())
-    }
-}
-
-impl From<RootError> for ReleaseError {
-    fn from(error: RootError) -> Self {
-        Self::Root(error.into())
-    }
 }
 
 impl Workshop {
@@ -393,7 +201,7 @@ impl Workshop {
         events: &Events,
         stop: &CancellationToken,
     ) -> Result<(), ReleaseError> {
-        for by in assignments(plan) {
+        for (_, by) in plan.assigned() {
             for name in [&by.apache_root, &by.python_root] {
                 if self.roots.contains_key(name) {
                     continue;
@@ -419,19 +227,18 @@ impl Workshop {
     /// The toolsets that the plan builds with, by the names of the runner and of the toolset.
     #[must_use]
     pub fn toolsets_of(&self, plan: &Plan) -> BTreeMap<(String, String), Toolset> {
-        let named = |by: &Assignment| {
+        let named = |(_, by): (_, &Assignment)| {
             let toolset = self.toolset(&by.runner, &by.toolset)?.clone();
             Some(((by.runner.clone(), by.toolset.clone()), toolset))
         };
-        assignments(plan).filter_map(named).collect()
+        plan.assigned().filter_map(named).collect()
     }
 
     /// What a cell's file will meet: the exports of the roots it was built against.
     pub fn context(&mut self, plan: &Plan, cell: &CellId) -> Result<Context, FileError> {
-        let Some(planned) = plan.cells.iter().find(|planned| planned.id == *cell) else {
+        let Some((planned, by)) = plan.assigned().find(|(planned, _)| planned.id == *cell) else {
             return Ok(Context::default());
         };
-        let Build::By(by) = &planned.build else { return Ok(Context::default()) };
         let mut roots = Vec::new();
         for name in [&by.apache_root, &by.python_root] {
             if !self.exports.contains_key(name) {
@@ -475,13 +282,6 @@ impl WorkshopRequest {
             _ => Ok(()),
         }
     }
-}
-
-fn assignments(plan: &Plan) -> impl Iterator<Item = &Assignment> {
-    plan.cells.iter().filter_map(|cell| match &cell.build {
-        Build::By(by) => Some(by),
-        Build::Nobody { .. } | Build::Never => None,
-    })
 }
 
 /// The roots at hand for each runner, by its name.
@@ -544,92 +344,6 @@ fn warn_of_open_tokens(runners: &[RunnerFile], events: &Events) {
     }
 }
 
-/// The families that the labels of each runner with labels come to: a label is a compiler of the matrix,
-/// as `VS17`, or a family, as `VC14`.
-fn limits<'a>(
-    runners: &'a [RunnerFile],
-    matrix: &Matrix,
-) -> Result<BTreeMap<&'a str, Vec<AbiFamily>>, ReleaseError> {
-    let family = |runner: &str, label: &String| {
-        let family = matrix.compilers.get(label).copied().or_else(|| label.parse().ok());
-        family.ok_or_else(|| {
-            let compilers = matrix.compilers.keys().cloned();
-            let families = AbiFamily::ALL.iter().map(ToString::to_string);
-            let known: BTreeSet<String> = compilers.chain(families).collect();
-            let (runner, label) = (runner.to_owned(), label.clone());
-            ReleaseError::Label { runner, label, known: known.into_iter().collect() }
-        })
-    };
-    let labelled = runners.iter().filter(|file| !file.labels.is_empty());
-    labelled
-        .map(|file| {
-            let families = file.labels.iter().map(|label| family(&file.name, label));
-            Ok((file.name.as_str(), families.collect::<Result<Vec<_>, _>>()?))
-        })
-        .collect()
-}
-
-/// What a runner of GitHub Actions offers, as its file declares it. Whether the machine has it, the job there
-/// will see.
-fn declared(
-    file: &RunnerFile,
-    actions: &Actions,
-    limit: Option<&[AbiFamily]>,
-    catalogue: &Catalogue,
-) -> Offer {
-    Offer {
-        runner: file.name.clone(),
-        toolset: file.toolset.clone(),
-        families: limit.unwrap_or_default().to_vec(),
-        arches: actions.arches.clone(),
-        apaches: catalogue.apaches.clone(),
-        pythons: catalogue.pythons.clone(),
-    }
-}
-
-/// What a runner offers with each of its toolsets that its file means, of the families that its labels
-/// limit it to; that its machine has none is a warning. One that was not reached was warned of already.
-fn offered(
-    file: &RunnerFile,
-    limit: Option<&[AbiFamily]>,
-    farm: &Farm,
-    catalogue: &Catalogue,
-    events: &Events,
-) -> Vec<Offer> {
-    if !farm.runners().any(|runner| runner == file.name) {
-        return Vec::new();
-    }
-    let toolsets = farm.toolsets(&file.name).iter().filter(|it| it.is_called(&file.toolset));
-    let offers: Vec<Offer> =
-        toolsets.map(|toolset| offer(file, limit, toolset, catalogue)).collect();
-    if offers.is_empty() {
-        events.warn(
-            format!("runner {} does not have the toolset '{}'", file.name, file.toolset),
-            what_to_install(&file.toolset).map(str::to_owned),
-        );
-    }
-    offers
-}
-
-fn offer(
-    file: &RunnerFile,
-    limit: Option<&[AbiFamily]>,
-    toolset: &Toolset,
-    catalogue: &Catalogue,
-) -> Offer {
-    let families = toolset.families.iter().copied();
-    Offer {
-        runner: file.name.clone(),
-        toolset: toolset.name.clone(),
-        families: families
-            .filter(|family| limit.is_none_or(|limit| limit.contains(family)))
-            .collect(),
-        arches: toolset.arches.clone(),
-        apaches: catalogue.apaches.clone(),
-        pythons: catalogue.pythons.clone(),
-    }
-}
-
 /// The exports that a module will meet: of the DLLs where the root has them, of the import libraries
 /// otherwise.
 fn exports(root: &Root) -> Result<Vec<RootExports>, FileError> {
@@ -649,51 +363,4 @@ fn exports(root: &Root) -> Result<Vec<RootExports>, FileError> {
         }
     }
     Ok(all)
-}
-
-/// The error where there are cells, but nobody can build any.
-pub(super) fn nothing_to_build(plan: &Plan) -> ReleaseError {
-    let reason = plan
-        .cells
-        .iter()
-        .find_map(|cell| match &cell.build {
-            Build::Nobody { reason } => Some(reason.clone()),
-            Build::By(_) | Build::Never => None,
-        })
-        .unwrap_or_else(|| "all of them are excluded".to_owned());
-    ReleaseError::NothingToBuild { cells: plan.cells.len(), reason }
-}
-
-/// Says what the plan warns of and what nobody builds, in a line each: `modfarm plan`, the manifest and
-/// the notes have it cell by cell.
-pub(super) fn warn_of_roots(plan: &Plan, events: &Events) {
-    let mut warned = plan.cells.iter().filter_map(|cell| match &cell.build {
-        Build::By(by) => Some((cell, by.warnings.first()?)),
-        Build::Nobody { .. } | Build::Never => None,
-    });
-    if let Some((cell, warning)) = warned.next() {
-        let more = match warned.count() {
-            0 => String::new(),
-            more => format!(" (and {more} more cells with a warning)"),
-        };
-        let hint = "`modfarm plan`, the manifest and the notes name every cell with its warning";
-        events.warn(format!("{}: {warning}{more}", cell.id), Some(hint.to_owned()));
-    }
-    let mut unbuilt = plan.cells.iter().filter_map(|cell| match &cell.build {
-        Build::Nobody { reason } => Some((cell, reason)),
-        Build::By(_) | Build::Never => None,
-    });
-    if let Some((cell, reason)) = unbuilt.next() {
-        let more = match unbuilt.count() {
-            0 => String::new(),
-            more => format!(" (and {more} more cells)"),
-        };
-        events.warn(
-            format!("nobody can build {}: {reason}{more}", cell.id),
-            Some(
-                "`modfarm plan` says why for each; --apache-root and --python-root name more roots"
-                    .to_owned(),
-            ),
-        );
-    }
 }

@@ -120,7 +120,7 @@ fn paragraph(text: &mut String, head: &str, body: &str) {
 pub fn summary(plan: &Plan) -> String {
     let count =
         |test: fn(&PlannedCell) -> bool| plan.cells.iter().filter(|cell| test(cell)).count();
-    let built = count(|cell| matches!(cell.build, Build::By(_)));
+    let built = plan.assigned().count();
     let nobody = count(|cell| matches!(cell.build, Build::Nobody { .. }));
     let unsupported = count(|cell| matches!(cell.verdict, Verdict::Unsupported { .. }));
     let excluded = count(|cell| matches!(cell.verdict, Verdict::Excluded { .. }));

@@ -57,6 +57,16 @@ pub struct Plan {
     pub cells: Vec<PlannedCell>,
 }
 
+impl Plan {
+    /// The cells that a runner builds, with what it builds them against.
+    pub fn assigned(&self) -> impl Iterator<Item = (&PlannedCell, &Assignment)> {
+        self.cells.iter().filter_map(|cell| match &cell.build {
+            Build::By(by) => Some((cell, by)),
+            Build::Nobody { .. } | Build::Never => None,
+        })
+    }
+}
+
 /// A cell, what holds for it, and who builds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedCell {
