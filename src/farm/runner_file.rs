@@ -198,9 +198,7 @@ impl Text {
             properties: std::mem::take(&mut self.properties),
         })
     }
-}
 
-impl Text {
     /// What nobody is asked, the file has to say.
     fn actions(&mut self) -> Result<Actions, (&'static str, String)> {
         let needs = |what: &str| ("connection", format!("'connection: github' needs '{what}'"));

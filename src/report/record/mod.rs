@@ -201,10 +201,8 @@ impl Record {
     /// The page of the release that was published last, where there is one.
     #[must_use]
     pub fn page(&self) -> Option<&str> {
-        let places = self.published.iter().rev().map(|published| published.place.as_str());
-        places
-            .into_iter()
-            .find(|place| place.starts_with("https://") || place.starts_with("http://"))
+        let mut places = self.published.iter().rev().map(|published| published.place.as_str());
+        places.find(|place| place.starts_with("https://") || place.starts_with("http://"))
     }
 
     /// The folder of the part that was written, if one was.

@@ -26,6 +26,9 @@ const MOST_PAGES: usize = 10;
 /// An address that GitHub gives out is good for a minute; so often another one is asked for.
 const ADDRESSES: u32 = 5;
 
+/// What is said elsewhere is passed on this often.
+const MOMENT: Duration = Duration::from_millis(100);
+
 /// Something that a run left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
@@ -35,9 +38,6 @@ pub struct Artifact {
     size: u64,
     sha256: Option<Sha256>,
 }
-
-/// What is said elsewhere is passed on this often.
-const MOMENT: Duration = Duration::from_millis(100);
 
 /// How an attempt at an address ended.
 enum Brought {

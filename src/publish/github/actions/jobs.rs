@@ -81,15 +81,13 @@ async fn fresh<T: DeserializeOwned>(
     url: Url,
     known: Option<Page<T>>,
 ) -> Result<Page<T>, ActionsError> {
-    let tag = known.as_ref().and_then(|page| page.tag.clone());
-    let ask = Ask::new(what, Method::GET, url).unless(tag);
-    let (value, reply) = match (client.read_if_new(&ask).await?, known) {
-        (Some(read), _) => read,
-        (None, Some(page)) => return Ok(page),
-        (None, None) => {
-            let (what, reason) = (what.to_owned(), "it is said to be known".to_owned());
-            return Err(GitHubError::Unexpected { what, reason }.into());
-        }
+    let ask = Ask::new(what, Method::GET, url);
+    let (value, reply) = match known {
+        None => client.read(&ask).await?,
+        Some(page) => match client.read_if_new(&ask.unless(page.tag.clone())).await? {
+            Some(read) => read,
+            None => return Ok(page),
+        },
     };
     let text = |name| reply.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let more = text(header::LINK).is_some_and(|link| link.contains("rel=\"next\""));
