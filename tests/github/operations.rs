@@ -26,7 +26,7 @@ impl Answer {
         Self { status, json: Some(json), ..Self::default() }
     }
 
-    fn empty(status: u16) -> Self {
+    pub(crate) fn empty(status: u16) -> Self {
         Self { status, ..Self::default() }
     }
 
@@ -357,11 +357,16 @@ impl Request<'_> {
     }
 
     fn object_url(&self, asset: &Asset) -> String {
+        self.elsewhere(&format!("objects/{}", asset.id))
+    }
+
+    /// An address on the host that has the bytes, or on the one that the fault names.
+    pub(crate) fn elsewhere(&self, path: &str) -> String {
         let host = match self.fault {
             Some(Does::Redirect(host)) => format!("http://{host}"),
             _ => self.asked.urls.objects.clone(),
         };
-        format!("{host}/objects/{}?sig=x", asset.id)
+        format!("{host}/{path}?sig=x")
     }
 
     pub(crate) fn may_push(&self) -> bool {

@@ -13,6 +13,9 @@ use serde::Serialize;
 use super::model::{Repository, World, commit_of};
 use super::refusal::Refusal;
 
+/// So many numbers are kept free for what a run leaves.
+const MOST_ARTIFACTS: u64 = 20;
+
 /// A workflow that can be started by hand.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Workflow {
@@ -153,7 +156,7 @@ impl Job {
     }
 }
 
-/// `in_progress` is a state; any other word is how something ended.
+/// The status and the conclusion: some words are a status, any other is how something ended.
 fn split(state: &str) -> (String, Option<String>) {
     match state {
         "queued" | "in_progress" | "waiting" | "requested" | "pending" => (state.to_owned(), None),
@@ -236,7 +239,8 @@ impl World {
         inputs: BTreeMap<String, String>,
     ) -> Result<Run, Refusal> {
         let (id, created) = (self.next_id(), self.now());
-        self.skip_ids(20);
+        // Its artifacts get them.
+        self.skip_ids(MOST_ARTIFACTS);
         let repository = self.repository(name);
         let (file, known) = repository.workflow(workflow)?;
         check(repository, known, branch, &inputs)?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Details, Run};
+use super::{Details, MOST_ARTIFACTS, Run};
 use crate::github::faults::Does;
 use crate::github::operations::{Answer, Request};
 use crate::github::refusal::Refusal;
@@ -58,7 +58,7 @@ impl Request<'_> {
             run.unlisted = *lists;
         }
         if !asked || details == Details::Ignored {
-            return Ok(Answer { status: 204, ..Answer::default() });
+            return Ok(Answer::empty(204));
         }
         let shown = json!({
             "workflow_run_id": run.id,
@@ -100,7 +100,8 @@ impl Request<'_> {
         let (operation, id) = (self.asked.route.operation, self.asked.route.id);
         let world = &mut self.state.world;
         if operation != Operation::GetRun {
-            let last = world.skip_ids(20);
+            // The artifacts of what runs again get them.
+            let last = world.skip_ids(MOST_ARTIFACTS);
             let repository = world.changed(&name, token.as_ref())?;
             let run = repository.runs.get_mut(&id).ok_or_else(Refusal::not_found)?;
             let cancels = operation == Operation::CancelRun;
@@ -188,11 +189,7 @@ impl Request<'_> {
     }
 
     fn sends_to(&self, kind: &str, id: u64) -> Answer {
-        let host = match self.fault {
-            Some(Does::Redirect(host)) => format!("http://{host}"),
-            _ => self.asked.urls.objects.clone(),
-        };
-        Answer::redirect(format!("{host}/blobs/{kind}/{id}?sig=x"))
+        Answer::redirect(self.elsewhere(&format!("blobs/{kind}/{id}")))
     }
 
     /// A page of a list that says how long the whole is.
@@ -210,7 +207,7 @@ impl Request<'_> {
         if self.asked.if_none_match.as_deref() == Some(tag.as_str()) {
             let meter = self.state.meters.of(self.asked.token().unwrap_or_default());
             meter.used = meter.used.saturating_sub(1);
-            return Answer { status: 304, headers: vec![("etag", tag)], ..Answer::default() };
+            return Answer { headers: vec![("etag", tag)], ..Answer::empty(304) };
         }
         answer.headers.push(("etag", tag));
         answer

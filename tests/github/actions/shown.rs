@@ -57,14 +57,8 @@ impl Urls {
             "previous_attempt_url": Value::Null,
             "url": url,
         });
-        for (key, rest) in [
-            ("jobs", "jobs"),
-            ("logs", "logs"),
-            ("artifacts", "artifacts"),
-            ("cancel", "cancel"),
-            ("rerun", "rerun"),
-        ] {
-            value[format!("{key}_url")] = format!("{url}/{rest}").into();
+        for rest in ["jobs", "logs", "artifacts", "cancel", "rerun"] {
+            value[format!("{rest}_url")] = format!("{url}/{rest}").into();
         }
         for key in ["created_at", "updated_at", "run_started_at"] {
             value[key] = time(run.created).into();
