@@ -38,8 +38,8 @@ use modfarm::farm::journal::Entry;
 use modfarm::model::event::{Event, Stage};
 use modfarm::sys::files;
 use modfarm::worker::Store;
-use program::Site;
-use servers::host::{Host, User, script};
+use program::{Site, script};
+use servers::host::{Host, User};
 
 const HOSTS: [&str; 4] = ["build1", "build2", "build3", "build4"];
 

@@ -57,11 +57,7 @@ fn cluster(address: &str) -> String {
 
 /// The digests of what a release holds.
 fn digests(site: &Site) -> BTreeMap<String, Sha256> {
-    let folder = site.folder.join(FOLDER);
-    let names = files::walk(&folder).expect("a release").into_iter();
-    names
-        .map(|name| (name.clone(), files::digest(&folder.join(name)).expect("it").sha256))
-        .collect()
+    crate::program::digests(&site.folder.join(FOLDER))
 }
 
 /// The ends of jobs: `built`, `cached`, and so on.

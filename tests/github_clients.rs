@@ -149,11 +149,7 @@ fn octokit_works() {
     for enterprise in [false, true] {
         let (github, _keep, folder) = start();
         let base = if enterprise { github.enterprise() } else { github.api() };
-        let mut command = Command::new("node");
-        command.arg(repository().join("tests/tools/octokit.mjs"));
-        let module = clients().join("node/node_modules/@octokit/rest/dist-src/index.js");
-        command.env("OCTOKIT", module);
-        let seen = run(command, &github, &base, &folder);
+        let seen = run(node("octokit.mjs"), &github, &base, &folder);
         let expected = json!({
             "login": "grey-owl",
             "push": true,
@@ -179,6 +175,14 @@ pub(crate) fn clients() -> Utf8PathBuf {
     let clients = elsewhere.unwrap_or_else(|| repository().join(".modfarm/tools/clients"));
     assert!(clients.join("node/made-from").is_file(), "`make clients` makes {clients}");
     clients
+}
+
+/// Node with a script of `tests/tools`, which is told where the packages are that were put there.
+pub(crate) fn node(script: &str) -> Command {
+    let mut node = Command::new("node");
+    node.arg(repository().join("tests/tools").join(script));
+    node.env("MODULES", clients().join("node/node_modules"));
+    node
 }
 
 /// A stand-in with a tag, and a folder with a file.

@@ -2,8 +2,6 @@
 //! makes; what failed or is missing keeps all of it back, and only that is built again; nothing that a part
 //! says is believed unseen.
 
-use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -17,7 +15,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::made::source;
-use crate::program::{Ran, Running, Site, json, read, repository};
+use crate::program::{Ran, Running, Site, clang_after, digests, json, read, repository};
 use crate::smoke::bad_source;
 
 /// Eight cells of four jobs, and four that nobody has a Python for.
@@ -99,30 +97,15 @@ impl Bench {
 fn fragile_clang() -> &'static Utf8Path {
     static MADE: LazyLock<Utf8PathBuf> = LazyLock::new(|| {
         let folder = Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("fragile");
-        let clang = modfarm::sys::process::find("clang").expect("clang");
-        let script = format!(
-            "#!/bin/sh\nsite=\"${{PWD%%/state-*}}\"\ncase \"$*\" in *' /c '*)\n\
+        let fail = "site=\"${PWD%%/state-*}\"\ncase \"$*\" in *' /c '*)\n\
              for word in $(cat \"$site/broken\" 2>/dev/null); do for makefile in *.mk; do\n\
              case \"$makefile\" in *\"$word\"*)\n\
              echo \"src/server/mod_wsgi.c(12,5): error: 'x' is broken by a test\" >&2; exit 1;;\n\
-             esac; done; done;;\nesac\nexec {clang} \"$@\"\n"
-        );
-        let new = folder.join(format!("clang-{}", std::process::id()));
-        files::write_atomic(&new, script.as_bytes()).expect("a script");
-        let mode = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(&new, mode).expect("its permissions");
-        files::rename(&new, &folder.join("clang")).expect("renamed");
+             esac; done; done;;\nesac";
+        clang_after(fail, &folder);
         folder
     });
     &MADE
-}
-
-/// The digest of every file below a folder.
-fn digests(folder: &Utf8Path) -> BTreeMap<String, Sha256> {
-    let names = files::walk(folder).expect("a folder").into_iter();
-    names
-        .map(|name| (name.clone(), files::digest(&folder.join(name)).expect("a file").sha256))
-        .collect()
 }
 
 #[test]
@@ -532,12 +515,8 @@ fn a_build_that_is_broken_off_loses_nothing() {
     let cells = [CELL, OTHER, "--no-smoke", "--slots", "1"];
     let own = ["build", "--to", "part", "--state", "state-part"];
     let start = || Running::start(&mut bench.command(&[&own[..], &cells].concat()));
-    let compiles = || {
-        let processes = bench.site.processes();
-        processes.iter().any(|process| process.contains("clang") && process.contains("/c "))
-    };
     let running = start();
-    bench.site.wait("compilers run", compiles);
+    bench.site.wait("compilers run", || bench.site.compiles());
     running.signal(Signal::KILL);
     running.end().ended(-1);
     bench.site.wait("it is gone", || bench.site.processes().is_empty());

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use modfarm::model::digest::Sha256;
 use modfarm::sys::files;
 use serde_json::Value;
 
@@ -207,14 +208,16 @@ impl Site {
         processes(&self.folder)
     }
 
+    /// Whether a compiler runs here.
+    pub(crate) fn compiles(&self) -> bool {
+        let processes = self.processes();
+        processes.iter().any(|process| process.contains("clang") && process.contains("/c "))
+    }
+
     /// Waits until this holds; a panic with the words after a while.
     #[track_caller]
-    pub(crate) fn wait(&self, words: &str, mut holds: impl FnMut() -> bool) {
-        let start = Instant::now();
-        while !holds() {
-            assert!(start.elapsed() < Duration::from_secs(180), "{words}: {:#?}", self.processes());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+    pub(crate) fn wait(&self, words: &str, holds: impl FnMut() -> bool) {
+        wait(&self.folder, words, holds);
     }
 }
 
@@ -292,6 +295,42 @@ pub(crate) fn processes(folder: &Utf8Path) -> Vec<String> {
         .collect()
 }
 
+/// Waits until this holds; after a while a panic with the words and with what runs in the folder.
+#[track_caller]
+pub(crate) fn wait(folder: &Utf8Path, words: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(180), "{words}: {:#?}", processes(folder));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The digest of every file below a folder.
+pub(crate) fn digests(folder: &Utf8Path) -> BTreeMap<String, Sha256> {
+    let names = files::walk(folder).expect("a folder").into_iter();
+    names
+        .map(|name| (name.clone(), files::digest(&folder.join(name)).expect("a file").sha256))
+        .collect()
+}
+
+/// Makes an executable script of the shell.
+pub(crate) fn script(path: &Utf8Path, text: &str) -> Utf8PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    // Renamed into its place: a file that is still open for writing cannot be executed.
+    files::write_atomic(path, format!("#!/bin/sh\n{text}\n").as_bytes()).expect("a script");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    path.to_owned()
+}
+
+/// Makes a `clang` in a folder that does something before it is one.
+pub(crate) fn clang_after(first: &str, folder: &Utf8Path) {
+    let clang = modfarm::sys::process::find("clang").expect("clang");
+    let text = format!("{first}\nexec '{clang}' \"$@\"");
+    // Never written over while another run of the tests may start it.
+    let new = script(&folder.join(format!("clang-{}", std::process::id())), &text);
+    files::rename(&new, &folder.join("clang")).expect("renamed");
+}
+
 /// The text of a file.
 #[track_caller]
 pub(crate) fn read(path: &Utf8Path) -> String {
@@ -304,17 +343,28 @@ pub(crate) fn json(path: &Utf8Path) -> Value {
     serde_json::from_str(&read(path)).expect("JSON")
 }
 
+/// What a file of YAML says.
+#[track_caller]
+pub(crate) fn yaml(path: &Utf8Path) -> Value {
+    serde_yaml::from_str(&read(path)).expect("YAML")
+}
+
+/// The digest by which the repository's lock knows PyPI's source of mod_wsgi in a version.
+pub(crate) fn locked(version: &str) -> String {
+    let lock = json(&repository().join("matrix.lock"));
+    let digest = lock["sha256"][format!("PyPI: mod_wsgi {version}")].as_str();
+    digest.expect("a digest").to_owned()
+}
+
 /// The folder of state that has the real source of mod_wsgi in these versions. They are downloaded
 /// with pip by whichever test comes first, and kept for every later run of the tests.
 pub(crate) fn sources(version: &str) -> Utf8PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let state = Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("sources");
-    let site = Site::new();
-    let lock = json(&site.folder.join("matrix.lock"));
-    let known = lock["sha256"][format!("PyPI: mod_wsgi {version}")].as_str().expect("a digest");
-    let unpacked = state.join("cache/unpacked").join(known);
+    let unpacked = state.join("cache/unpacked").join(locked(version));
     if !unpacked.is_dir() {
+        let site = Site::new();
         let arguments = ["release", "--dry-run", "--module-version", version];
         let mut command = site.command(&arguments);
         command.args(["--state", state.as_str()]);

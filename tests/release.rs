@@ -8,7 +8,6 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use modfarm::model::digest::Sha256;
 use modfarm::model::manifest::Manifest;
 use modfarm::package::{Names, notes};
 use modfarm::sys::files;
@@ -16,7 +15,9 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::made::source;
-use crate::program::{Ran, Site, folder, json, listing, read, repository, site_with_source};
+use crate::program::{
+    Ran, Site, digests, folder, json, listing, read, repository, site_with_source,
+};
 
 /// A release of a real mod_wsgi, made once for all tests that only look at it.
 struct Released {
@@ -422,13 +423,6 @@ fn with<'a>(arguments: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     [arguments, more].concat()
 }
 
-fn digests(folder: &Utf8Path) -> BTreeMap<String, Sha256> {
-    let names = files::walk(folder).expect("a folder").into_iter();
-    names
-        .map(|name| (name.clone(), files::digest(&folder.join(name)).expect("it").sha256))
-        .collect()
-}
-
 #[test]
 fn two_releases_are_bit_identical() {
     let (one, other) = (quick(), quick());
@@ -667,10 +661,6 @@ fn slow() -> Site {
 
 const SLOW: [&str; 5] = ["release", "--source", "src", "--only", "*-VS17/py31[13]-*"];
 
-fn compiles(site: &Site) -> bool {
-    site.processes().iter().any(|process| process.contains("clang") && process.contains("/c "))
-}
-
 /// Nothing runs, nothing is half there.
 #[track_caller]
 fn nothing_is_left(site: &Site, seconds: u64) {
@@ -689,7 +679,7 @@ fn an_interrupted_run_leaves_nothing_and_the_next_continues() {
     let moments: [(&str, &dyn Fn() -> bool); 4] = [
         ("at once", &|| !site.processes().is_empty()),
         ("a worker runs", &|| site.processes().iter().any(|line| line.contains(" worker "))),
-        ("compilers run", &|| compiles(&site)),
+        ("compilers run", &|| site.compiles()),
         ("a job is done", &|| {
             let results = files::walk(&site.folder.join(".modfarm/cache/store/ac"));
             results.is_ok_and(|results| !results.is_empty())
@@ -728,7 +718,7 @@ fn a_killed_run_leaves_no_compiler_and_the_next_completes() {
     let site = slow();
     for signal in [Signal::KILL, Signal::TERM] {
         let running = site.start(&SLOW);
-        site.wait("compilers run", || compiles(&site));
+        site.wait("compilers run", || site.compiles());
         running.signal(signal);
         let ran = running.end();
         assert_eq!(ran.code, if signal == Signal::KILL { -1 } else { 130 });
@@ -743,7 +733,7 @@ fn a_killed_run_leaves_no_compiler_and_the_next_completes() {
 fn a_worker_that_is_killed_costs_no_release() {
     let site = slow();
     let mut running = site.start(&with(&SLOW, &["--slots", "2"]));
-    site.wait("compilers run", || compiles(&site));
+    site.wait("compilers run", || site.compiles());
     let processes = site.processes();
     let worker = processes.iter().find(|line| line.contains("worker --store")).expect("a worker");
     let pid = worker.split(' ').next().and_then(|pid| pid.parse().ok()).expect("a pid");

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::made::source;
-use crate::program::{Ran, Running, Site, read};
+use crate::program::{Ran, Running, Site, clang_after, digests, read};
 use crate::publishing::in_parallel;
 
 const FOLDER: &str = "dist/mod_wsgi-6.1.1";
@@ -91,11 +91,7 @@ impl Bench {
 
     /// The digest of every file of the release.
     fn release(&self) -> BTreeMap<String, Sha256> {
-        let folder = self.site.folder.join(FOLDER);
-        let names = files::walk(&folder).expect("a release").into_iter();
-        names
-            .map(|name| (name.clone(), files::digest(&folder.join(name)).expect("it").sha256))
-            .collect()
+        digests(&self.site.folder.join(FOLDER))
     }
 
     /// The folders of the runs, oldest first.
@@ -125,15 +121,10 @@ impl Bench {
         Ok(())
     }
 
-    fn compiles(&self) -> bool {
-        let processes = self.site.processes();
-        processes.iter().any(|process| process.contains("clang") && process.contains("/c "))
-    }
-
     /// Begins a run and kills it once compilers run.
     fn killed_while_compiling(&self) {
         let running = self.start(&RELEASE);
-        self.site.wait("compilers run", || self.compiles());
+        self.site.wait("compilers run", || self.site.compiles());
         running.signal(Signal::KILL);
         running.end().ended(-1);
         self.no_orphan().unwrap();
@@ -143,24 +134,12 @@ impl Bench {
 /// A folder with a `clang` that notes down the makefile of each module that it compiles, in the site that
 /// it works for.
 fn counted_clang() -> Utf8PathBuf {
-    use std::os::unix::fs::PermissionsExt as _;
     static MADE: std::sync::Once = std::sync::Once::new();
     let folder = Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("counted");
     MADE.call_once(|| {
-        let clang = modfarm::sys::process::find("clang").expect("clang");
-        let script = format!(
-            "#!/bin/sh\ncase \"$*\" in *' /c '*/mod_wsgi.c*)\n\
-             echo *.mk >>\"${{PWD%%/.modfarm/*}}/made\" ;;\nesac\nexec {clang} \"$@\"\n"
-        );
-        let path = folder.join("clang");
-        // Never written over while another run of the tests may start it.
-        if files::read(&path).unwrap_or_default() != script.as_bytes() {
-            let new = folder.join(format!("clang-{}", std::process::id()));
-            files::write_atomic(&new, script.as_bytes()).expect("a script");
-            let mode = std::fs::Permissions::from_mode(0o755);
-            std::fs::set_permissions(&new, mode).expect("its permissions");
-            files::rename(&new, &path).expect("renamed");
-        }
+        let note = "case \"$*\" in *' /c '*/mod_wsgi.c*)\n\
+                    echo *.mk >>\"${PWD%%/.modfarm/*}/made\" ;;\nesac";
+        clang_after(note, &folder);
     });
     folder
 }
@@ -265,7 +244,7 @@ fn what_a_killed_run_leaves_ends_by_itself_and_nothing_is_lost() {
     let results = bench.site.folder.join(".modfarm/cache/store/ac");
     let a_job_is_done = || files::walk(&results).is_ok_and(|results| !results.is_empty());
     bench.site.wait("a job is done", a_job_is_done);
-    bench.site.wait("compilers run", || bench.compiles());
+    bench.site.wait("compilers run", || bench.site.compiles());
     running.signal(Signal::KILL);
     running.end().ended(-1);
     bench.no_orphan().unwrap();
@@ -294,7 +273,7 @@ fn a_run_is_killed_and_gone_on_with_again_and_again() {
     bench.killed_while_compiling();
     for _ in 0..2 {
         let mut running = bench.start(&["release", "--resume"]);
-        bench.site.wait("compilers run", || bench.compiles() || running.has_ended());
+        bench.site.wait("compilers run", || bench.site.compiles() || running.has_ended());
         if !running.has_ended() {
             running.signal(Signal::KILL);
         }
@@ -319,7 +298,7 @@ fn a_run_is_killed_and_gone_on_with_again_and_again() {
 fn an_interrupted_run_is_gone_on_with_and_a_running_one_is_not() {
     let bench = Bench::slow();
     let running = bench.start(&RELEASE);
-    bench.site.wait("compilers run", || bench.compiles());
+    bench.site.wait("compilers run", || bench.site.compiles());
     let name = bench.name_of_last();
     for arguments in [&["release", "--resume"][..], &["release", "--resume", &name]] {
         let words = ["is at work just now (process ", &name, "hint: wait for its end"];
@@ -338,7 +317,7 @@ fn the_same_command_goes_on_by_itself_and_says_so_once() {
     let bench = Bench::slow();
     let running = bench.start(&RELEASE);
     let a_job_is_built = || bench.runs().iter().any(|run| !built(&journal(run)).is_empty());
-    bench.site.wait("a job is built", || bench.compiles() && a_job_is_built());
+    bench.site.wait("a job is built", || bench.site.compiles() && a_job_is_built());
     running.signal(Signal::KILL);
     running.end().ended(-1);
     bench.no_orphan().unwrap();

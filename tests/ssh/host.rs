@@ -10,7 +10,7 @@ use modfarm::sys::files;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::net::Net;
-use crate::program::{Ran, Site, free_port, processes, read};
+use crate::program::{Ran, Site, free_port, processes, read, script};
 
 /// modfarm, as the hosts have it.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_modfarm");
@@ -191,15 +191,6 @@ fn below(pid: u32) -> Vec<u32> {
         all.push(child);
     }
     all
-}
-
-/// An executable script of the shell.
-pub(crate) fn script(path: &Utf8Path, text: &str) -> Utf8PathBuf {
-    use std::os::unix::fs::PermissionsExt as _;
-    // Renamed into its place: a file that is still open for writing cannot be executed.
-    files::write_atomic(path, format!("#!/bin/sh\n{text}\n").as_bytes()).expect("a script");
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("a mode");
-    path.to_owned()
 }
 
 /// Makes a key without a passphrase.

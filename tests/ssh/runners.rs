@@ -4,9 +4,9 @@ use camino::Utf8PathBuf;
 use modfarm::sys::files;
 use serde_json::Value;
 
-use super::host::{Host, PROGRAM, User, script};
+use super::host::{Host, PROGRAM, User};
 use super::quick;
-use crate::program::{Ran, Site, free_port, read};
+use crate::program::{Ran, Site, free_port, read, script};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 

@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 
 const [baseUrl, repository, file, folder] = process.argv.slice(2);
-const { Octokit } = await import(process.env.OCTOKIT);
+const { Octokit } = await import(`${process.env.MODULES}/@octokit/rest/dist-src/index.js`);
 const octokit = new Octokit({ auth: process.env.TOKEN, baseUrl });
 const [owner, repo] = repository.split("/");
 const seen = {};
