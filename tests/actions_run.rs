@@ -10,7 +10,7 @@ mod itself;
 mod job;
 mod machine;
 mod run;
-mod step;
+pub(crate) mod step;
 
 use camino::Utf8PathBuf;
 use modfarm::sys::files;
@@ -19,7 +19,7 @@ use self::event::{Event, Repository};
 use self::run::{Outcome, Run};
 use crate::github::{Does, Fault, Operation, REPOSITORY, StandIn};
 use crate::made::source;
-use crate::program::{Ran, folder, json, modfarm, read, repository};
+use crate::program::{Ran, clang_after, folder, locked, modfarm, read, repository};
 
 const FARM: &str = "grey-owl/modfarm";
 const FARM_COMMIT: &str = "1111111111111111111111111111111111111111";
@@ -64,7 +64,6 @@ impl Scene {
         let caller = example.replace("OWNER/modfarm", FARM).replace(&"0".repeat(40), FARM_COMMIT)
             + "    with:\n      only: \"Apache24-win64-VS17/py31[13]-*\"\n";
         let path = home.join(".github/workflows").join(WINDOWS);
-        files::create_dir_all(files::parent(&path)).expect("a folder");
         files::write_atomic(&path, caller.as_bytes()).expect("a file");
         let home = Repository { name: REPOSITORY, commit: MODULE_COMMIT, files: home };
         let farm = Repository { name: FARM, ..scene.farm.clone() };
@@ -85,9 +84,7 @@ impl Scene {
     /// or rather one that compiles in an instant.
     fn of_farm_with_source(version: &str) -> Self {
         let scene = Self::of_farm(RUNNERS);
-        let lock = json(&scene.farm.files.join("matrix.lock"));
-        let known = lock["sha256"][format!("PyPI: mod_wsgi {version}")].as_str().expect("a digest");
-        let unpacked = scene.farm.files.join(".modfarm/cache/unpacked").join(known);
+        let unpacked = scene.farm.files.join(".modfarm/cache/unpacked").join(locked(version));
         source::quick(&unpacked.join(format!("mod_wsgi-{version}")), version);
         scene
     }
@@ -110,17 +107,24 @@ impl Scene {
         run
     }
 
-    /// Whether the release of the tag is published, is the artifact's, and is all that there is.
+    /// The folder of the artifact `release`, which is a whole release.
+    #[track_caller]
+    fn artifact(&self, run: &Run<'_>) -> Utf8PathBuf {
+        let artifact = run.artifacts.folder("release");
+        let verify = ["verify", "--complete", artifact.as_str()];
+        Ran::of(&mut modfarm(&self.folder, &verify)).ended(0);
+        artifact
+    }
+
+    /// Panics unless the release of the tag is published, is the artifact's, and is all that there is.
     #[track_caller]
     fn assert_released(&self, run: &Run<'_>, tag: &str) {
-        let artifact = run.artifacts.folder("release");
+        let artifact = self.artifact(run);
         let assets = files::names(&artifact).expect("a release").into_iter().map(|name| {
             let digest = files::digest(&artifact.join(&name)).expect("a file").sha256.to_string();
             (name, digest)
         });
         self.github.assert_published(tag, &assets.collect::<Vec<_>>());
-        let verify = ["verify", "--complete", artifact.as_str()];
-        Ran::of(&mut modfarm(&self.folder, &verify)).ended(0);
     }
 
     #[track_caller]
@@ -130,7 +134,7 @@ impl Scene {
     }
 }
 
-/// Panics unless the jobs ended like this; those of the called workflow, where there is one.
+/// Panics unless the jobs ended like this.
 #[track_caller]
 fn assert_ended(run: &Run<'_>, jobs: &[(&str, Outcome)]) {
     for (name, outcome) in jobs {
@@ -227,9 +231,7 @@ fn a_fork_proves_and_does_not_publish() {
     ];
     assert_ended(&run, &ended);
     scene.assert_nothing_released();
-    let artifact = run.artifacts.folder("release");
-    let verify = ["verify", "--complete", artifact.as_str()];
-    Ran::of(&mut modfarm(&scene.folder, &verify)).ended(0);
+    scene.artifact(&run);
     let log = &run.job("Windows binaries / assemble").log;
     assert!(log.contains("::notice title=Not published::"), "{log}");
 
@@ -265,14 +267,12 @@ fn a_job_that_failed_builds_again_only_what_it_did_not() {
     // One machine, and so one job for both cells.
     let scene = Scene::of_module_with("6.1.1", &format!("{RUNNERS}machines: 1\n"));
     let (full, compiled) = (scene.folder.join("full"), scene.folder.join("compiled"));
-    let clang = modfarm::sys::process::find("clang").expect("clang");
-    let script = format!(
-        "echo \"$*\" >> '{compiled}'\n\
+    let count_and_fail = format!(
+        "printf '%s\\n' \"$*\" >> '{compiled}'\n\
          if [ -e '{full}' ] && grep -qs 'PY_VERSION *\"3.11' */include/patchlevel.h; then\n\
-           echo 'error: no space left on device' >&2; exit 1\nfi\n\
-         exec '{clang}' \"$@\""
+           echo 'error: no space left on device' >&2; exit 1\nfi"
     );
-    machine::program(&scene.folder.join("run/programs/clang"), &script);
+    clang_after(&count_and_fail, &scene.folder.join("run/programs"));
     let built = || read(&compiled).lines().filter(|line| line.contains("mod_wsgi.c")).count();
     files::write_atomic(&full, b"").expect("a file");
     let mut run = scene.push("mod_wsgi-6.1.1");
@@ -311,6 +311,6 @@ fn by_hand_a_release_can_be_made_and_not_published() {
     run.attempt("release.yml");
     assert_ended(&run, &[("assemble", WELL), ("publish", Outcome::Skipped)]);
     scene.assert_nothing_released();
-    let release = run.artifacts.folder("release");
-    assert!(files::exists(&release.join("mod_wsgi-windows-5.0.2.manifest.json")));
+    let manifest = scene.artifact(&run).join("mod_wsgi-windows-5.0.2.manifest.json");
+    assert!(files::exists(&manifest));
 }

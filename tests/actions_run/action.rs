@@ -1,14 +1,12 @@
-//! The actions that the workflows use, as far as they use them. Any other fails the test, and so does one
-//! that is not named by a commit.
-
-use std::collections::BTreeMap;
+//! The actions that the release workflow uses, as far as it does: none sets up a Python, for the roots here
+//! are the kit's. Any other fails the test, and so does one that is not named by a commit.
 
 use modfarm::sys::files;
 use serde_json::Value;
 
-use super::artifacts::shell;
 use super::flow::known;
 use super::job::{Done, Job, text};
+use super::machine::shell;
 use super::run::Attested;
 use crate::program::read;
 
@@ -24,10 +22,6 @@ pub(crate) fn run(job: &mut Job<'_, '_>, uses: &str, with: &Value) -> Done {
         "actions/checkout" => checkout(job, with),
         "actions/upload-artifact" => upload(job, with),
         "actions/download-artifact" => download(job, with),
-        "actions/setup-python" => {
-            set_up_python(with);
-            Ok(())
-        }
         "actions/attest" => attest(job, with),
         _ => panic!("{uses} is not known to this stand-in for Actions"),
     };
@@ -82,16 +76,6 @@ fn download(job: &mut Job<'_, '_>, with: &Value) -> Result<(), String> {
     artifacts.matching(&pattern).iter().try_for_each(|name| artifacts.give(name, &to.join(name)))
 }
 
-/// Nothing is installed here: the roots of the tests are the kit's.
-fn set_up_python(with: &Value) {
-    known(with, &["python-version", "architecture", "allow-prereleases"]);
-    let architecture = text(with, "architecture");
-    assert!(["x64", "x86"].contains(&&*architecture), "{architecture}");
-    let versions = text(with, "python-version");
-    let version = |line: &str| line.starts_with("3.") || line.starts_with("2.");
-    assert!(!versions.is_empty() && versions.lines().all(version), "{versions}");
-}
-
 /// Notes what is attested, which must be there and be what the checksums say.
 fn attest(job: &mut Job<'_, '_>, with: &Value) -> Result<(), String> {
     known(with, &["subject-checksums"]);
@@ -99,15 +83,15 @@ fn attest(job: &mut Job<'_, '_>, with: &Value) -> Result<(), String> {
         assert_eq!(job.permissions[scope], "write", "nothing can be attested");
     }
     let checksums = job.path(&text(with, "subject-checksums"));
-    let mut all = BTreeMap::new();
+    let mut attested = Vec::new();
     for line in read(&checksums).lines() {
         let (digest, name) = line.split_once("  ").expect("a checksum");
         let path = files::parent(&checksums).join(name);
         let found = files::digest(&path).map_err(|error| error.to_string())?;
         assert_eq!(found.sha256.to_string(), digest, "{name}");
-        all.insert(name.to_owned(), digest.to_owned());
+        attested.push(name.to_owned());
     }
     let published = job.run.github.repository().releases.values().any(|release| !release.draft);
-    job.run.attested.push(Attested { files: all.into_keys().collect(), published });
+    job.run.attested.push(Attested { files: attested, published });
     Ok(())
 }

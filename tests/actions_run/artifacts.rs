@@ -1,11 +1,10 @@
-//! The artifacts of a run: each has a name of its own and is never changed.
-
-use std::process::Command;
+//! The artifacts of a run: each has a name of its own, and is replaced only where that is asked for.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use modfarm::sys::files;
 
-use crate::program::Ran;
+use super::event::fits;
+use super::machine::shell;
 
 /// The artifacts, a folder each.
 #[derive(Debug)]
@@ -29,7 +28,8 @@ impl Artifacts {
         self.folder.join(name)
     }
 
-    /// Takes a file, or what is in a folder but for hidden files. An error where the name is taken.
+    /// Takes a file, or what is in a folder but for hidden files, and forgets which of them are programs. An
+    /// error where the name is taken.
     pub(crate) fn take(&self, name: &str, from: &Utf8Path, overwrite: bool) -> Result<(), String> {
         assert!(!name.contains(['"', ':', '<', '>', '|', '*', '?', '\\', '/']), "{name}");
         let to = self.folder(name);
@@ -38,12 +38,13 @@ impl Artifacts {
         }
         files::remove_dir_all(&to).expect("nothing of before");
         files::create_dir_all(&to).expect("a folder");
-        if files::is_dir(from) {
-            let script = "tar -C \"$1\" --exclude='.[!./]*' -c . | tar -C \"$2\" -x";
-            shell(script, &[from.as_str(), to.as_str()]);
-        } else {
-            files::copy(from, &to.join(from.file_name().expect("a name"))).expect("a copy");
-        }
+        let (folder, what) = match from.file_name() {
+            Some(name) if !files::is_dir(from) => (files::parent(from), name),
+            _ => (from, "."),
+        };
+        let script =
+            "tar -C \"$1\" --exclude='.[!./]*' --mode=a-x,a+X -c \"$2\" | tar -C \"$3\" -x";
+        shell(script, &[folder.as_str(), what, to.as_str()]);
         Ok(())
     }
 
@@ -60,14 +61,6 @@ impl Artifacts {
 
     /// The names that fit a pattern.
     pub(crate) fn matching(&self, pattern: &str) -> Vec<String> {
-        let pattern = globset::Glob::new(pattern).expect("a pattern").compile_matcher();
-        self.names().into_iter().filter(|name| pattern.is_match(name)).collect()
+        self.names().into_iter().filter(|name| fits(pattern, name)).collect()
     }
-}
-
-/// Runs a line of shell that must succeed.
-#[track_caller]
-pub(crate) fn shell(script: &str, arguments: &[&str]) {
-    let mut bash = Command::new("bash");
-    Ran::of(bash.args(["-euo", "pipefail", "-c", script, "bash"]).args(arguments)).ended(0);
 }

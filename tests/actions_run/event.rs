@@ -40,7 +40,7 @@ impl Event {
         Self { fork: true, ..self }
     }
 
-    /// Whether the workflow's `on` has it, with these inputs and no others.
+    /// The inputs that the workflow gets. A panic if its `on` does not have the event, or not these inputs.
     #[track_caller]
     pub(crate) fn inputs(&self, workflow: &Value) -> Value {
         let on = &workflow["on"][self.name];
@@ -98,6 +98,6 @@ pub(crate) fn given(inputs: &Map<String, Value>, declared: &Value) -> Value {
 }
 
 /// GitHub's patterns, as far as ours use them: `*` and sets are what they are in a shell.
-fn fits(pattern: &str, tag: &str) -> bool {
-    globset::Glob::new(pattern).expect("a pattern").compile_matcher().is_match(tag)
+pub(crate) fn fits(pattern: &str, name: &str) -> bool {
+    globset::Glob::new(pattern).expect("a pattern").compile_matcher().is_match(name)
 }

@@ -1,12 +1,11 @@
 //! What stands between `${{` and `}}`, evaluated by GitHub's own packages in a process of Node.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::github_clients::clients;
-use crate::program::repository;
+use crate::github_clients::node;
 
 /// What `success()` and its like say.
 #[derive(Clone, Copy, Debug)]
@@ -29,10 +28,7 @@ pub(crate) struct Expressions {
 
 impl Expressions {
     pub(crate) fn start() -> Self {
-        let mut node = Command::new("node");
-        node.arg(repository().join("tests/tools/expressions.mjs"));
-        node.env("MODULES", clients().join("node/node_modules"));
-        let mut child = node
+        let mut child = node("expressions.mjs")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

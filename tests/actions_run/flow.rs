@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::event::Repository;
-use crate::program::read;
+use crate::program::yaml;
 
 /// A workflow with what it was started or called with.
 #[derive(Debug)]
@@ -27,10 +27,7 @@ impl Flow {
         let all = job.get("permissions").unwrap_or(&self.workflow["permissions"]).clone();
         let Some(granted) = &self.granted else { return all };
         for (scope, access) in all.as_object().expect("permissions") {
-            let enough = granted[scope] == *access
-                || granted[scope] == "write"
-                // What everybody may read needs no right.
-                || (scope == "contents" && access == "read");
+            let enough = granted[scope] == *access || granted[scope] == "write";
             assert!(enough, "the calling job does not grant {scope}: {access}");
         }
         all
@@ -63,14 +60,21 @@ pub(crate) fn known(mapping: &Value, keys: &[&str]) {
 }
 
 /// A workflow of a repository.
+#[track_caller]
 pub(crate) fn load(of: &Repository, workflow: &str) -> Value {
-    let path = of.files.join(".github/workflows").join(workflow);
-    serde_yaml::from_str(&read(&path)).expect("YAML")
+    let workflow = yaml(&of.files.join(".github/workflows").join(workflow));
+    known(&workflow, &["name", "on", "permissions", "concurrency", "defaults", "env", "jobs"]);
+    workflow
+}
+
+/// A mapping in another one, which is empty where it is not there.
+pub(crate) fn mapping(of: &Value, key: &str) -> Value {
+    of.get(key).cloned().unwrap_or_else(|| json!({}))
 }
 
 /// The ids of the jobs that a job needs.
 pub(crate) fn needs(job: &Value) -> Vec<String> {
-    let needs = job.get("needs").and_then(Value::as_array);
+    let needs = job.get("needs").map(|needs| needs.as_array().expect("a list of needs"));
     needs.into_iter().flatten().map(|need| need.as_str().expect("an id").to_owned()).collect()
 }
 

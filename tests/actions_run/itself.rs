@@ -50,7 +50,7 @@ jobs:
       - run: "${{ matrix.fine }} || test $GITHUB_RUN_ATTEMPT = 2"
       - run: echo not reached after a failure > made
       - if: always()
-        run: touch made
+        run: touch made && chmod +x made
       - if: always()
         uses: actions/upload-artifact@bbbca2ddaa5d8feaa63e36b76fdaad77386f024f
         with:
@@ -74,6 +74,7 @@ jobs:
           path: parts
       - run: |
           ls parts
+          test ! -x parts/part-one-1/made
           test "$TEXT" = $'of 1.0\n=two lines'
         env:
           TEXT: ${{ needs.first.outputs.text }}
@@ -89,7 +90,6 @@ jobs:
 fn scene(workflow: &str) -> (tempfile::TempDir, Utf8PathBuf, Repository) {
     let (keep, folder) = folder();
     let path = folder.join("home/.github/workflows/everything.yml");
-    files::create_dir_all(files::parent(&path)).expect("a folder");
     files::write_atomic(&path, workflow.as_bytes()).expect("a file");
     machine::programs(&folder.join("run/programs"));
     let home = Repository { name: REPOSITORY, commit: "1", files: folder.join("home") };

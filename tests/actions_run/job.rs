@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
-use modfarm::sys::files;
 use serde_json::{Map, Value, json};
 
 use super::action;
 use super::expression::Status;
-use super::flow::{Flow, known};
+use super::flow::{Flow, known, mapping};
 use super::machine::Machine;
 use super::run::{Ended, Outcome, Run};
 use super::step;
 use crate::github::Permission;
+use crate::program::yaml;
 
 /// A job that runs.
 #[derive(Debug)]
@@ -79,20 +79,15 @@ impl<'r, 'g> Job<'r, 'g> {
     /// Runs it.
     pub(crate) fn run(mut self) -> Ended {
         let labels = self.fill(&self.text["runs-on"].clone());
-        assert!(
-            ["\"ubuntu-24.04\"", "[\"windows-2025\"]"].contains(&&*labels.to_string()),
-            "{labels}"
-        );
+        assert!([json!("ubuntu-24.04"), json!(["windows-2025"])].contains(&labels), "{labels}");
         let steps = self.text["steps"].as_array().expect("steps").clone();
         for step in &steps {
             let shell = self.flow.workflow["defaults"]["run"]["shell"].clone();
             self.step(step, &shell);
         }
-        if let Some(environment) = self.text.get("environment").cloned() {
-            self.fill(&environment);
-        }
-        let outputs = self.text.get("outputs").cloned().unwrap_or_else(|| json!({}));
-        let outputs = texts(&self.fill(&outputs));
+        // Nobody asks where it is, but it must be known.
+        self.fill(&mapping(&self.text, "environment"));
+        let outputs = texts(&self.fill(&mapping(&self.text, "outputs")));
         let outcome = if self.failed { Outcome::Failure } else { Outcome::Success };
         let attempt = self.run.attempt;
         Ended { outcome, outputs, log: self.log, summary: self.summary, attempt }
@@ -101,7 +96,7 @@ impl<'r, 'g> Job<'r, 'g> {
     /// Runs the steps of a composite action of the repository that the workflow is of.
     pub(crate) fn composite(&mut self, path: &str) -> Done {
         let file = self.flow.of.files.join(path).join("action.yml");
-        let action: Value = serde_yaml::from_str(&crate::program::read(&file)).expect("YAML");
+        let action = yaml(&file);
         assert_eq!(action["runs"]["using"], "composite", "{file}");
         let before = std::mem::take(&mut self.steps);
         for step in action["runs"]["steps"].as_array().expect("steps") {
@@ -176,7 +171,7 @@ impl<'r, 'g> Job<'r, 'g> {
     /// Does what a step says.
     fn perform(&mut self, step: &Value, shell: &Value) -> Done {
         if let Some(uses) = step["uses"].as_str() {
-            let with = self.fill(&step.get("with").cloned().unwrap_or_else(|| json!({})));
+            let with = self.fill(&mapping(step, "with"));
             return action::run(self, uses, &with);
         }
         let shell = step.get("shell").unwrap_or(shell);
@@ -187,14 +182,12 @@ impl<'r, 'g> Job<'r, 'g> {
 
     /// The variables of a step: the workflow's, those that earlier steps set, its own.
     fn set_environment(&mut self, step: &Value) {
-        let workflow = self.flow.workflow.get("env").cloned().unwrap_or_else(|| json!({}));
-        let mut env = self.fill(&workflow);
+        let mut env = self.fill(&mapping(&self.flow.workflow, "env"));
         for (name, value) in &self.machine.environment {
             env[name] = json!(value);
         }
         self.contexts.insert("env".into(), env.clone());
-        let own = step.get("env").cloned().unwrap_or_else(|| json!({}));
-        for (name, value) in self.fill(&own).as_object().expect("variables") {
+        for (name, value) in self.fill(&mapping(step, "env")).as_object().expect("variables") {
             env[name] = value.clone();
         }
         self.contexts.insert("env".into(), env);
@@ -240,11 +233,4 @@ pub(crate) fn text(with: &Value, name: &str) -> String {
 pub(crate) fn texts(outputs: &Value) -> Value {
     let names = outputs.as_object().expect("outputs").keys();
     names.map(|name| (name.clone(), json!(text(outputs, name)))).collect::<Map<_, _>>().into()
-}
-
-/// An empty file in the folder of temporary ones.
-pub(crate) fn command_file(job: &Job<'_, '_>, name: &str) -> Utf8PathBuf {
-    let path = job.machine.temporary.join(name);
-    files::write_atomic(&path, b"").expect("a file");
-    path
 }

@@ -3,13 +3,12 @@
 //! its kit hands over the binary under test and the kit of this repository.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use modfarm::sys::files;
 
-use super::artifacts::shell;
-use crate::program::{kit, repository};
+use crate::program::{Ran, kit, repository, script};
 
 /// The roots of the kit that a run has.
 const ROOTS: [&str; 3] = ["apache/2.4-win64", "python/3.11-win64", "python/3.13-win64"];
@@ -37,52 +36,45 @@ impl Machine {
     }
 }
 
-/// Makes the files that git knows here, with stand-ins for what takes long, and runners that need no
-/// Windows: see `runners`.
+/// Makes modfarm's repository: the files that git knows here, with stand-ins for what takes long, and with
+/// this file in place of its own for GitHub's machines.
 pub(crate) fn farm(folder: &Utf8Path, runners: &str) {
     files::create_dir_all(folder).expect("a folder");
-    let script = "cd \"$1\" && git ls-files -zco --exclude-standard |
+    let copy = "cd \"$1\" && git ls-files -zco --exclude-standard |
         tar --null --files-from - -c | tar -x -C \"$2\"";
-    shell(script, &[repository().as_str(), folder.as_str()]);
-    program(&folder.join("runners/cross/setup"), &kit_setup());
+    shell(copy, &[repository().as_str(), folder.as_str()]);
+    script(&folder.join("runners/cross/setup"), &kit_setup());
     let windows = "mkdir -p target/windows && echo 'for Windows' > target/windows/modfarm.exe";
-    program(&folder.join("runners/windows/setup"), windows);
+    script(&folder.join("runners/windows/setup"), windows);
     files::remove_dir_all(&folder.join("runners/github")).expect("the runners");
     let file = folder.join("runners/github/windows.yaml");
-    files::create_dir_all(files::parent(&file)).expect("a folder");
     files::write_atomic(&file, runners.as_bytes()).expect("a file");
 }
 
 /// Makes the programs that the workflow calls and that would change this machine or compile.
 pub(crate) fn programs(folder: &Utf8Path) {
-    files::create_dir_all(folder).expect("a folder");
     let modfarm = format!("exec '{}' \"$@\"", env!("CARGO_BIN_EXE_modfarm"));
-    program(&folder.join("handed-over"), &modfarm);
+    let built = script(&folder.join("handed-over"), &modfarm);
     let cargo = format!(
-        "test \"$*\" = 'build --release --locked'\n\
-         mkdir -p target/release\ncp '{}' target/release/modfarm",
-        folder.join("handed-over")
+        "test \"$*\" = 'build --release --locked' && mkdir -p target/release &&\n\
+         cp '{built}' target/release/modfarm"
     );
-    program(&folder.join("cargo"), &cargo);
+    script(&folder.join("cargo"), &cargo);
     for name in ["apt-get", "curl"] {
-        program(&folder.join(name), "exit 0");
+        script(&folder.join(name), "exit 0");
     }
 }
 
 /// A stand-in for the script that makes the kit. What can run is left out: nothing is tried under Wine.
 fn kit_setup() -> String {
-    let mut script =
-        "mkdir -p .modfarm/kit/apache .modfarm/kit/python .modfarm/kit/run\n".to_owned();
-    for root in ROOTS {
-        script += &format!("ln -s '{}' .modfarm/kit/{root}\n", kit().join(root));
-    }
-    script
+    let folders = "mkdir -p .modfarm/kit/apache .modfarm/kit/python .modfarm/kit/run".to_owned();
+    let link = |root| format!(" &&\nln -s '{}' .modfarm/kit/{root}", kit().join(root));
+    ROOTS.into_iter().map(link).fold(folders, |all, next| all + &next)
 }
 
-/// Writes a program for the shell.
-pub(crate) fn program(path: &Utf8Path, script: &str) {
-    let text = format!("#!/usr/bin/env bash\nset -euo pipefail\n{script}\n");
-    files::write_atomic(path, text.as_bytes()).expect("a file");
-    let all = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(path, all).expect("a program");
+/// Runs a line of bash that must succeed.
+#[track_caller]
+pub(crate) fn shell(script: &str, arguments: &[&str]) {
+    let mut bash = Command::new("bash");
+    Ran::of(bash.args(["-euo", "pipefail", "-c", script, "bash"]).args(arguments)).ended(0);
 }

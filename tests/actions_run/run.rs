@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::artifacts::Artifacts;
 use super::event::{self, Event, Repository};
 use super::expression::{Expressions, Status};
-use super::flow::{Flow, JOB, ancestors, known, load, needs};
+use super::flow::{Flow, JOB, ancestors, known, load, mapping, needs};
 use super::job::{Job, texts};
 use crate::github::StandIn;
 
@@ -44,7 +44,7 @@ pub(crate) struct Ended {
     pub(crate) attempt: u32,
 }
 
-/// The checksums that were attested, and whether a release was public at that moment.
+/// The files that were attested at once, and whether a release was public at that moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Attested {
     pub(crate) files: Vec<String>,
@@ -140,13 +140,9 @@ impl<'g> Run<'g> {
     pub(crate) fn contexts(&self, flow: &Flow) -> Map<String, Value> {
         let mut github = self.event.context(&self.home, self.github);
         github["run_attempt"] = json!(self.attempt.to_string());
-        let contexts = json!({
-            "github": github,
-            "inputs": flow.inputs,
-            "vars": self.variables,
-        });
-        let Value::Object(contexts) = contexts else { unreachable!() };
-        contexts
+        let (inputs, variables) = (flow.inputs.clone(), self.variables.clone());
+        let contexts = [("github", github), ("inputs", inputs), ("vars", variables)];
+        contexts.map(|(name, context)| (name.to_owned(), context)).into_iter().collect()
     }
 
     /// Runs the jobs of a workflow; how they ended, by their ids.
@@ -185,7 +181,7 @@ impl<'g> Run<'g> {
         if !self.expressions.holds(&job["if"], &context, status) {
             let own = job["name"].as_str().filter(|_| job["strategy"].is_null());
             let name = format!("{}{}", flow.prefix, own.unwrap_or(id));
-            return self.keep(name, self.nothing(Outcome::Skipped));
+            return self.keep(name, self.skipped());
         }
         if job["uses"].is_string() {
             return self.call(flow, id, job, &context);
@@ -236,13 +232,12 @@ impl<'g> Run<'g> {
     fn call(&mut self, flow: &Flow, id: &str, job: &Value, context: &Value) -> Ended {
         let (of, path) = self.called(flow, job["uses"].as_str().expect("a workflow"));
         let workflow = load(&of, &path);
-        let with = job.get("with").cloned().unwrap_or_else(|| json!({}));
-        let with = self.expressions.fill(&with, context, Status::WELL);
+        let with = self.expressions.fill(&mapping(job, "with"), context, Status::WELL);
         let on = &workflow["on"]["workflow_call"];
         assert!(on.is_object(), "{path} is not to be called");
         let inputs = event::given(with.as_object().expect("inputs"), &on["inputs"]);
         let name = job["name"].as_str().unwrap_or(id).to_owned();
-        let granted = job.get("permissions").cloned();
+        let granted = Some(flow.permissions(job));
         let prefix = format!("{}{name} / ", flow.prefix);
         let called = Flow { workflow, inputs, of, prefix, granted };
         let jobs = self.flow(&called);
@@ -278,9 +273,9 @@ impl<'g> Run<'g> {
         end
     }
 
-    fn nothing(&self, outcome: Outcome) -> Ended {
+    fn skipped(&self) -> Ended {
         let (log, summary) = (String::new(), String::new());
-        Ended { outcome, outputs: json!({}), log, summary, attempt: self.attempt }
+        Ended { outcome: Outcome::Skipped, outputs: json!({}), log, summary, attempt: self.attempt }
     }
 }
 

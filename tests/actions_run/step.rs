@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
-use camino::Utf8Path;
+use camino::Utf8PathBuf;
 use modfarm::sys::files;
 
-use super::job::{Done, Job, command_file, text};
+use super::job::{Done, Job, text};
 use crate::program::{Ran, read};
 
 /// What a step may take, so that one that hangs is seen.
@@ -24,10 +24,7 @@ pub(crate) fn run(job: &mut Job<'_, '_>, script: &str) -> Done {
     let path = std::env::var("PATH").expect("a path");
     bash.env("PATH", format!("{}:{path}", job.machine.path.join(":")));
     bash.env("HOME", files::parent(&job.machine.workspace)).env("LC_ALL", "C.UTF-8");
-    // How a package is downloaded here is the machine's business.
-    let machine =
-        std::env::vars().filter(|(name, _)| name.starts_with("PIP_") || name.ends_with("_proxy"));
-    bash.envs(machine).envs(job.environment()).envs(told.iter().map(|(name, file)| (name, file)));
+    bash.envs(job.environment()).envs(told.iter().map(|(name, file)| (name, file)));
     let variables = job.variables();
     for name in variables.as_object().expect("variables").keys() {
         bash.env(name, text(variables, name));
@@ -35,18 +32,24 @@ pub(crate) fn run(job: &mut Job<'_, '_>, script: &str) -> Done {
     let ran = Ran::of(&mut bash);
     job.log += &ran.said();
     let [output, environment, path, summary] = told.map(|(_, file)| file);
-    job.machine.environment.extend(assignments(&environment));
+    job.machine.environment.extend(assignments(&read(&environment)));
     for folder in read(&path).lines() {
         job.machine.path.insert(0, folder.to_owned());
     }
     job.summary += &read(&summary);
     assert_ne!(ran.code, 124, "a step takes longer than {SECONDS} s: {}", job.log);
-    Done { well: ran.code == 0, outputs: assignments(&output) }
+    Done { well: ran.code == 0, outputs: assignments(&read(&output)) }
 }
 
-/// What a file assigns: `name=value`, or a value of several lines up to a mark.
-fn assignments(file: &Utf8Path) -> BTreeMap<String, String> {
-    let text = read(file);
+/// An empty file through which a step tells something.
+fn command_file(job: &Job<'_, '_>, name: &str) -> Utf8PathBuf {
+    let path = job.machine.temporary.join(name);
+    files::write_atomic(&path, b"").expect("a file");
+    path
+}
+
+/// What such a file assigns: `name=value`, or a value of several lines up to a mark.
+pub(crate) fn assignments(text: &str) -> BTreeMap<String, String> {
     let (mut lines, mut all) = (text.lines(), BTreeMap::new());
     while let Some(line) = lines.next() {
         let equals = line.find('=').unwrap_or(line.len());

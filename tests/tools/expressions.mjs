@@ -5,11 +5,10 @@
 //   {"condition": "…", …}                                                        true or false, as `if` has it
 import { createInterface } from "node:readline";
 
-const { Evaluator, Lexer, Parser, data } = await import(
-  `${process.env.MODULES}/@actions/expressions/dist/index.js`
-);
-const { reviver } = await import(`${process.env.MODULES}/@actions/expressions/dist/data/reviver.js`);
-const { replacer } = await import(`${process.env.MODULES}/@actions/expressions/dist/data/replacer.js`);
+const EXPRESSIONS = `${process.env.MODULES}/@actions/expressions/dist`;
+const { Evaluator, Lexer, Parser, data } = await import(`${EXPRESSIONS}/index.js`);
+const { reviver } = await import(`${EXPRESSIONS}/data/reviver.js`);
+const { replacer } = await import(`${EXPRESSIONS}/data/replacer.js`);
 
 const STATUS = ["success", "failure", "cancelled", "always"];
 
