@@ -97,8 +97,8 @@ fn gh_works_with_actions() {
     gh.command(&["run", "rerun", &id, "--failed"]).ended(0);
     gh.command(&["run", "watch", &id, "--exit-status", "--interval", "1"]).ended(0);
     let shown = gh.command(&["run", "view", &id]).ended(0).stdout;
-    for word in ["build VS17 x64", "ARTIFACTS", "release"] {
-        assert!(shown.contains(word), "{word}: {shown}");
+    for words in ["build VS17 x64", "\nARTIFACTS\nrelease\n"] {
+        assert!(shown.contains(words), "{words:?}: {shown}");
     }
     let json = gh.command(&["run", "view", &id, "--json", "status,conclusion,jobs"]).ended(0);
     let json: Value = serde_json::from_str(&json.stdout).expect("JSON");
