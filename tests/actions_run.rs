@@ -156,9 +156,12 @@ fn a_tag_becomes_a_release() {
     let summary = &run.job("Windows binaries / plan").summary;
     let file = |cell: &&str| summary.contains(&cell.replace('/', "/modules/mod_wsgi-"));
     assert!(CELLS.iter().all(file), "{summary}");
-    let [attested] = run.attested.as_slice() else { panic!("{:?}", run.attested) };
-    assert!(!attested.published, "attested before anybody can download it");
-    assert!(attested.files.contains(&"mod_wsgi-windows-6.1.1.zip".to_owned()), "{attested:?}");
+    let sboms: Vec<_> = run.attested.iter().map(|attested| attested.sbom.as_deref()).collect();
+    assert_eq!(sboms, [None, Some("CycloneDX")]);
+    for attested in &run.attested {
+        assert!(!attested.published, "attested before anybody can download it");
+        assert!(attested.files.contains(&"mod_wsgi-windows-6.1.1.zip".to_owned()), "{attested:?}");
+    }
 }
 
 #[test]

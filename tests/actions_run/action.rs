@@ -8,7 +8,7 @@ use super::flow::known;
 use super::job::{Done, Job, text};
 use super::machine::shell;
 use super::run::Attested;
-use crate::program::read;
+use crate::program::{json, read};
 
 /// Does what an action does.
 #[track_caller]
@@ -78,7 +78,7 @@ fn download(job: &mut Job<'_, '_>, with: &Value) -> Result<(), String> {
 
 /// Notes what is attested, which must be there and be what the checksums say.
 fn attest(job: &mut Job<'_, '_>, with: &Value) -> Result<(), String> {
-    known(with, &["subject-checksums"]);
+    known(with, &["subject-checksums", "sbom-path"]);
     for scope in ["id-token", "attestations"] {
         assert_eq!(job.permissions[scope], "write", "nothing can be attested");
     }
@@ -92,6 +92,8 @@ fn attest(job: &mut Job<'_, '_>, with: &Value) -> Result<(), String> {
         attested.push(name.to_owned());
     }
     let published = job.run.github.repository().releases.values().any(|release| !release.draft);
-    job.run.attested.push(Attested { files: attested, published });
+    let sbom = with.get("sbom-path").map(|_| job.path(&text(with, "sbom-path")));
+    let sbom = sbom.map(|path| json(&path)["bomFormat"].as_str().expect("an SBOM").to_owned());
+    job.run.attested.push(Attested { files: attested, sbom, published });
     Ok(())
 }

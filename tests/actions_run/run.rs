@@ -44,10 +44,12 @@ pub(crate) struct Ended {
     pub(crate) attempt: u32,
 }
 
-/// The files that were attested at once, and whether a release was public at that moment.
+/// The files that were attested at once, by an SBOM of this format where one says what they are made of, and
+/// whether a release was public at that moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Attested {
     pub(crate) files: Vec<String>,
+    pub(crate) sbom: Option<String>,
     pub(crate) published: bool,
 }
 
