@@ -68,7 +68,7 @@ impl StoredPart {
         let parsed = if !metadata.is_file() {
             Err("it is no file".to_owned())
         } else if metadata.len() > part::LONGEST {
-            Err(format!("it has {} bytes, more than any", metadata.len()))
+            Err(format!("it has {} bytes, more than any part's", metadata.len()))
         } else {
             Part::parse(&files::read_limited(&path, part::LONGEST)?)
         };
