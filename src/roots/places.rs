@@ -1,6 +1,7 @@
 //! Where Windows knows of Apaches and Pythons: the registry, services, variables, and the usual folders.
 //! Whether something is there is for others to see. Elsewhere nothing is known.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -41,8 +42,8 @@ pub fn apaches() -> Vec<Utf8PathBuf> {
     folders.extend(usual.map(Utf8PathBuf::from));
     for wamp in [r"C:\wamp64\bin\apache", r"C:\wamp\bin\apache", r"C:\laragon\bin\apache"] {
         let wamp = Utf8PathBuf::from(wamp);
-        let names = files::names(&wamp).unwrap_or_default();
-        folders.extend(names.iter().rev().map(|name| wamp.join(name)));
+        let names = newest_first(files::names(&wamp).unwrap_or_default());
+        folders.extend(names.iter().map(|name| wamp.join(name)));
     }
     unique(folders, |folder| folder)
 }
@@ -62,7 +63,7 @@ pub fn pythons() -> Vec<KnownPython> {
 fn registered(hive: Hive, key: &str) -> Vec<KnownPython> {
     let mut found = Vec::new();
     for company in registry::below(hive, key) {
-        for tag in registry::below(hive, &format!(r"{key}\{company}")).iter().rev() {
+        for tag in newest_first(registry::below(hive, &format!(r"{key}\{company}"))) {
             let place = format!(r"{key}\{company}\{tag}\InstallPath");
             found.extend(registry::text(hive, &place, "").map(|folder| KnownPython {
                 folder: folder.into(),
@@ -92,12 +93,7 @@ pub fn cached_pythons() -> Vec<KnownPython> {
 /// newest version first.
 fn tool_cache(tools: &Utf8Path) -> Vec<Utf8PathBuf> {
     let pythons = tools.join("Python");
-    let numbers = |version: &String| {
-        let numbers = version.split(|c: char| !c.is_ascii_digit());
-        numbers.map(|number| number.parse().unwrap_or(0)).collect::<Vec<u32>>()
-    };
-    let mut versions = files::names(&pythons).unwrap_or_default();
-    versions.sort_by_cached_key(|version| std::cmp::Reverse(numbers(version)));
+    let versions = newest_first(files::names(&pythons).unwrap_or_default());
     let folders = versions.iter().flat_map(|version| {
         let version = pythons.join(version);
         let arches = files::names(&version).unwrap_or_default();
@@ -123,6 +119,20 @@ fn of_service(image: &str) -> Option<Utf8PathBuf> {
     let image = image.trim().trim_start_matches('"');
     let at = image.to_ascii_lowercase().find(r"\bin\httpd.exe")?;
     Some(Utf8PathBuf::from(image.get(..at)?))
+}
+
+/// Names with versions in them, by their numbers: 3.13 is newer than 3.9. What has more behind a hyphen comes
+/// after what has not: `3.14.0-rc.1` is no release yet, `3.13-32` is for the smaller machine.
+fn newest_first(mut names: Vec<String>) -> Vec<String> {
+    let numbers = |text: &str| {
+        let numbers = text.split(|c: char| !c.is_ascii_digit());
+        Reverse(numbers.filter_map(|number| number.parse().ok()).collect::<Vec<u32>>())
+    };
+    names.sort_by_cached_key(|name| {
+        let (version, more) = name.split_once('-').unwrap_or((name, ""));
+        (numbers(version), !more.is_empty(), numbers(more))
+    });
+    names
 }
 
 /// Each once, however its folder is spelled.
@@ -152,6 +162,19 @@ mod tests {
     fn a_folder_is_looked_into_once() {
         let folders = [r"C:\Apache24", r"c:/apache24/", r"C:\other"].map(Utf8PathBuf::from);
         assert_eq!(unique(folders.to_vec(), |folder| folder).len(), 2);
+    }
+
+    #[test]
+    fn the_newest_is_the_one_with_the_larger_numbers() {
+        for newest_last in [
+            &["3.9-32", "3.9", "3.13-32", "3.13"][..],
+            &["3.13.10", "3.14.0-rc.1", "3.14.0-rc.2", "3.14.0"],
+            &["apache2.4.9", "apache2.4.54.2"],
+            &["httpd-2.4.54-win64-VS16", "httpd-2.4.62-240904-win64-VS17"],
+        ] {
+            let sorted = newest_first(newest_last.iter().map(|&name| name.to_owned()).collect());
+            assert!(sorted.iter().eq(newest_last.iter().rev()), "{sorted:?}");
+        }
     }
 
     #[test]
