@@ -102,11 +102,12 @@ pub(super) fn of(script: &Script) -> Result<Environment, String> {
 }
 
 /// `cmd`, told to call the script and to show what it has set. `/u` has it speak UTF-16. A blank behind the
-/// arguments would be one of them.
+/// arguments would be one of them. `call` reads its line a second time: a caret becomes two there.
 fn call(script: &Script, system_root: &str) -> Result<Command, String> {
     let file = script.file.as_str();
-    if file.contains(['"', '%', '\r', '\n']) || (script.delayed && file.contains('!')) {
-        return Err(format!("{file}: cmd cannot call a file of such a name"));
+    let obeyed = |found: char| "\"%^\r\n".contains(found) || (script.delayed && found == '!');
+    if let Some(found) = file.chars().find(|found| obeyed(*found)) {
+        return Err(format!("{file}: cmd cannot call a file with {found:?} in its name"));
     }
     let system = Utf8Path::new(system_root).join("System32");
     let mut command = process::command(system.join("cmd.exe"));
@@ -142,10 +143,10 @@ fn base(system_root: &str) -> Vec<String> {
     below.map(folder).to_vec()
 }
 
-/// `cmd` speaks UTF-16 to a pipe when told to, but not every one does.
+/// `cmd` speaks UTF-16 to a pipe when told to, but not every one does. UTF-16 has zeros wherever it has a blank
+/// or the end of a line, in whichever language it is; no other text has any.
 fn text(bytes: &[u8]) -> String {
-    let is_utf16 =
-        bytes.len().is_multiple_of(2) && bytes.iter().skip(1).step_by(2).take(8).all(|it| *it == 0);
+    let is_utf16 = bytes.len().is_multiple_of(2) && bytes.contains(&0);
     if !is_utf16 {
         return String::from_utf8_lossy(bytes).into_owned();
     }
@@ -260,6 +261,9 @@ mod tests {
     fn cmd_is_understood_in_both_its_encodings() {
         let wide: Vec<u8> = "LIB=C:\\Bü".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(text(&wide), "LIB=C:\\Bü");
+        let russian = "Системе не удается найти указанный путь.\r\n";
+        let wide: Vec<u8> = russian.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(text(&wide), russian);
         assert_eq!(text(b"LIB=C:\\x"), "LIB=C:\\x");
         assert_eq!(text(b""), "");
     }
@@ -287,11 +291,18 @@ mod tests {
 
     #[test]
     fn a_name_that_cmd_would_read_otherwise_is_not_called() {
-        for (file, delayed) in
-            [(r"C:\100%\x.bat", false), ("C:\\a\"b", false), (r"C:\hey!\x", true)]
-        {
+        for (file, delayed, found) in [
+            (r"C:\100%\x.bat", false, Some("'%'")),
+            (r"C:\a^b\x.bat", false, Some("'^'")),
+            ("C:\\a\"b", false, Some("'\"'")),
+            (r"C:\hey!\x", true, Some("'!'")),
+            (r"C:\hey!\x", false, None),
+            (r"C:\Program Files (x86)\Süd & Söhne\x.bat", true, None),
+        ] {
             let script = Script { delayed, ..Script::new(file.into(), &["x86"]) };
-            assert!(call(&script, r"C:\Windows").is_err(), "{file}");
+            let error = call(&script, r"C:\Windows").err();
+            let says = |words: &str| error.as_ref().is_some_and(|said| said.contains(words));
+            assert!(found.map_or(error.is_none(), says), "{file}: {error:?}");
         }
     }
 }
