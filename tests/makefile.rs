@@ -391,10 +391,16 @@ fn a_makefile_is_printed_with_its_roots() {
     assert!(printed.contains("\nAPACHE_ROOTDIR = C:\\Apache24\n"), "{printed}");
     assert!(printed.contains("\nPYTHON_ROOTDIR = C:\\Program Files\\Python313\n"), "{printed}");
     assert!(printed.contains("# ---- common-VC14.mk ----\n"), "{printed}");
+    let python = ["--python-root", "C:\\Jürgen\\Python313"];
+    let printed = site.run(&[arguments.as_slice(), &python].concat()).ended(0).stdout;
+    assert!(printed.contains("Jürgen") && !printed.contains('\u{feff}'), "{printed}");
     assert_eq!(
         files::names(&site.folder).expect("files"),
         ["kit", "matrix.lock", "matrix.yaml", "runners"]
     );
+    site.run(&[arguments.as_slice(), &python, &["--to", "mk"]].concat()).ended(0);
+    let written = read(&site.folder.join("mk/ap24py313-win64-VC14.mk"));
+    assert!(written.starts_with("\u{feff}# "), "nmake takes it for UTF-8: {written}");
 }
 
 #[test]

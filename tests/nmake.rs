@@ -80,6 +80,14 @@ fn macros_conditions_and_comments_are_nmakes() {
 }
 
 #[test]
+fn what_is_not_marked_as_utf_8_is_read_in_the_machines_code_page() {
+    let makefile = "A = Jürgen\nx :\n\t@echo $(A)\n";
+    let echoed = |makefile: &str| Site::new(makefile).nmake(&[]).ended(0).stdout;
+    assert_eq!(echoed(&format!("\u{feff}{makefile}")), "Jürgen\n");
+    assert_eq!(echoed(makefile), "JÃ¼rgen\n");
+}
+
+#[test]
 fn what_is_older_is_built_again_and_nothing_else() {
     let site = Site::new(
         "all.txt : src\\*.c extra.txt\n\

@@ -10,7 +10,7 @@ use crate::plan::{self, Request, Why};
 use crate::report::terminal;
 use crate::sys::files;
 use crate::toolset::bulk::{self, Rendered};
-use crate::toolset::makefile::{self, Places, USUAL_FOLDERS};
+use crate::toolset::makefile::{self, Places, USUAL_FOLDERS, UTF8_MARK};
 
 /// Write the makefile of a combination, to build it by hand with nmake or GNU make
 ///
@@ -69,7 +69,8 @@ fn one(args: &Args, matrix: &Matrix, request: &Request, cell: &str) -> Result<()
     };
     let Some(folder) = &args.to else {
         for file in [own, common] {
-            terminal::output(&format!("# ---- {} ----\n{}\n", file.name, file.text));
+            let text = file.text.trim_start_matches(UTF8_MARK);
+            terminal::output(&format!("# ---- {} ----\n{text}\n", file.name));
         }
         return Ok(());
     };

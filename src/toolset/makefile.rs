@@ -100,6 +100,14 @@ pub fn common_name(family: AbiFamily) -> String {
     format!("common-{family}.mk")
 }
 
+/// What nmake knows UTF-8 by: without it a name with an ä is read in the code page of the machine. GNU make
+/// passes over it.
+pub const UTF8_MARK: char = '\u{feff}';
+
+fn marked(text: String) -> String {
+    if text.is_ascii() { text } else { format!("{UTF8_MARK}{text}") }
+}
+
 /// The makefile of one combination.
 #[must_use]
 pub fn cell(module: &str, cell: &CellId, places: &Places) -> String {
@@ -123,7 +131,8 @@ pub fn cell(module: &str, cell: &CellId, places: &Places) -> String {
         let defines: Vec<_> = places.defines.iter().map(|define| format!("/D{define}")).collect();
         text += &format!("PYTHON_CPPFLAGS = {}\n", defines.join(" "));
     }
-    text + &format!("\ninclude {}\n", common_name(cell.abi))
+    text += &format!("\ninclude {}\n", common_name(cell.abi));
+    marked(text)
 }
 
 /// The compilers of a family, in words.
@@ -161,8 +170,7 @@ pub fn common(module: &str, family: AbiFamily, folders: &[&str]) -> String {
         let of = |folder: &&str| format!("{}{slash}*.c", folder.replace('/', slash));
         folders.iter().map(of).collect::<Vec<_>>().join(" ")
     };
-    let (brepro, reproducible) =
-        if is_reproducible(family) { (" \\\n /Brepro", "") } else { ("", TIMES) };
+    let (brepro, times) = if is_reproducible(family) { (" \\\n /Brepro", "") } else { ("", TIMES) };
     let manifest = if family == AbiFamily::Vc9 { MANIFEST } else { "" };
     let pieces = [
         ("@family@", family.as_str().to_owned()),
@@ -172,10 +180,10 @@ pub fn common(module: &str, family: AbiFamily, folders: &[&str]) -> String {
         ("@sources@", patterns("\\")),
         ("@found@", patterns("/")),
         (" \\\n @brepro@", brepro.to_owned()),
-        ("@times@", reproducible.to_owned()),
+        ("@times@", times.to_owned()),
         ("@manifest@", manifest.to_owned()),
     ];
-    pieces.iter().fold(COMMON.to_owned(), |text, (name, piece)| text.replace(name, piece))
+    marked(pieces.iter().fold(COMMON.to_owned(), |text, (name, piece)| text.replace(name, piece)))
 }
 
 /// Whether compiler and linker can leave the time out: those of Visual Studio 2015 and later.
@@ -316,6 +324,20 @@ mod tests {
         assert_eq!(marks, ["!if 0", "!endif"]);
         assert!(text.contains("SRCFILES = src\\server\\*.c src\\more\\*.c\n"));
         assert!(text.contains("$(wildcard src/server/*.c src/more/*.c)"));
+    }
+
+    #[test]
+    fn names_that_are_not_english_are_marked_as_utf_8() {
+        let id: CellId = "Apache24-win64-VS17/py313-VC14".parse().unwrap();
+        let mut places = Places::usual(&id);
+        assert!(cell("mod_wsgi", &id, &places).starts_with("# "));
+        places.apache_in("C:\\Jürgen\\Apache24").unwrap();
+        let text = cell("mod_wsgi", &id, &places);
+        assert!(text.starts_with("\u{feff}# "), "{text}");
+        assert_eq!(text.matches(UTF8_MARK).count(), 1);
+        assert!(text.contains("\nAPACHE_ROOTDIR = C:\\Jürgen\\Apache24\n"));
+        let of_source = common("mod_wsgi", id.abi, &["src/größe"]);
+        assert!(of_source.starts_with("\u{feff}# "), "{of_source}");
     }
 
     #[test]

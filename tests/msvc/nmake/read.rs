@@ -85,7 +85,7 @@ impl Reader {
             return Err(missing());
         }
         let bytes = std::fs::read(here(file)).map_err(|_| missing())?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let text = decoded(&bytes);
         let mut lines = text.lines().enumerate();
         let mut branches: Vec<Branch> = Vec::new();
         while let Some((number, first)) = lines.next() {
@@ -248,6 +248,14 @@ impl Reader {
         self.rule = Some(self.makefile.rules.len());
         self.makefile.rules.push(Rule { targets, dependents: words(dependents), commands });
         Ok(())
+    }
+}
+
+/// UTF-8 where a mark says so, else a code page of one byte a character, as most machines have.
+fn decoded(bytes: &[u8]) -> String {
+    match bytes.strip_prefix(b"\xef\xbb\xbf") {
+        Some(text) => String::from_utf8_lossy(text).into_owned(),
+        None => bytes.iter().map(|byte| char::from(*byte)).collect(),
     }
 }
 
