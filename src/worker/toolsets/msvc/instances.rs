@@ -15,8 +15,8 @@ use crate::sys::bounded::{self, Bounds};
 use crate::sys::files;
 use crate::sys::process;
 
-/// `vswhere` looks at a few small files.
-const BOUNDS: Bounds = Bounds { time: Duration::from_secs(30), bytes: 1 << 20 };
+/// `vswhere` looks at a few small files; on a busy machine it may wait long before it starts.
+const BOUNDS: Bounds = Bounds { time: Duration::from_secs(120), bytes: 1 << 20 };
 
 /// What `vswhere` prints; nothing where it is not there. It always stands in the same place.
 pub(super) fn ask(lookup: &Lookup<'_>) -> String {
