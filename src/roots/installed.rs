@@ -5,6 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::headers;
 use super::places::{self, KnownPython, PYTHON_ORG};
+use super::running::series;
 use crate::model::arch::Arch;
 use crate::model::offer::RootKind;
 use crate::model::python::PythonTag;
@@ -110,9 +111,7 @@ fn apache(folder: &Utf8Path) -> Result<InstalledApache, String> {
     let version = version(folder, RootKind::Apache).map_err(|why| without(&why))?;
     let arch = arch_of(&folder.join("lib").join("libhttpd.lib"));
     let arch = arch.ok_or_else(|| without("it has no lib/libhttpd.lib for win32 or win64"))?;
-    let numbers = version.numbers().iter().take(2).map(u32::to_string);
-    let series = numbers.collect::<Vec<_>>().join(".").parse();
-    let series = series.map_err(|_| without("its version has no two numbers"))?;
+    let series = series(&version).parse().map_err(|_| without("its version has no two numbers"))?;
     Ok(InstalledApache { folder: plain(folder), version, series, arch })
 }
 

@@ -1,5 +1,6 @@
-//! What a build starts from: Apache and Python roots, and the module's source. Four providers (a
-//! directory, a pinned archive, what is installed, the cross kit) end in the same layout; all are checked and digested.
+//! What a build starts from: Apache and Python roots, and the module's source. Five providers (a directory,
+//! a pinned archive, a package of NuGet, what is installed, the cross kit) end in the same layout; all are
+//! checked and digested.
 
 pub mod archive;
 pub mod catalogue;

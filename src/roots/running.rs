@@ -221,7 +221,7 @@ fn said_version(folder: &Utf8Path) -> Option<Version> {
 }
 
 /// The first two numbers: the 2.4 of 2.4.68.
-fn series(version: &Version) -> String {
+pub(super) fn series(version: &Version) -> String {
     let numbers: Vec<String> = version.numbers().iter().take(2).map(u32::to_string).collect();
     numbers.join(".")
 }

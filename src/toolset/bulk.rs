@@ -210,8 +210,13 @@ mod tests {
             (AbiFamily::Vc9, Arch::Win32, "call \"%SETUP%\" x86\r\n"),
             (AbiFamily::Vc9, Arch::Win64, "Visual C++ for Python\\9.0\\vcvarsall.bat\"\r\n"),
             (AbiFamily::Vc10, Arch::Win32, "%VS100COMNTOOLS%..\\..\\VC\\vcvarsall.bat"),
+            (AbiFamily::Vc10, Arch::Win32, "call \"%SETUP%\" x86\r\n"),
+            (AbiFamily::Vc10, Arch::Win64, "Windows\\v7.1\\Bin\\SetEnv.cmd\"\r\n"),
             (AbiFamily::Vc10, Arch::Win64, "call \"%SETUP%\" /Release /x64\r\n"),
+            (AbiFamily::Vc11, Arch::Win64, "%VS110COMNTOOLS%"),
+            (AbiFamily::Vc12, Arch::Win32, "%VS120COMNTOOLS%"),
             (AbiFamily::Vc14, Arch::Win64, "vswhere.exe"),
+            (AbiFamily::Vc14, Arch::Win64, "call \"%SETUP%\" amd64\r\n"),
         ] {
             assert!(of(family, arch).contains(words), "{}", of(family, arch));
         }

@@ -59,8 +59,7 @@ fn cell_makefile(module: &str, inputs: Inputs<'_>) -> String {
     ] {
         text += &format!("{}\n", format!("{name} = {value}").trim_end());
     }
-    text += &format!("\ninclude common-{}.mk\n", cell.abi);
-    text
+    text + &format!("\ninclude {}\n", makefile::common_name(cell.abi))
 }
 
 fn python_defines(inputs: Inputs<'_>) -> String {

@@ -169,10 +169,10 @@ fn colons(before: &str) -> Option<(&str, u32, Option<u32>)> {
 fn is_tool(name: &str) -> bool {
     let name = name.rsplit(['/', '\\']).next().unwrap_or(name).to_ascii_lowercase();
     let name = name.strip_suffix(".exe").unwrap_or(&name);
-    let known = ["cl", "link", "mt", "nmake", "rc", "lib", "cvtres", "make", "ld", "ld.lld"];
-    let known =
-        known.contains(&name) || ["lld-link", "clang", "clang-cl", "gcc", "cc"].contains(&name);
-    known
+    let microsofts = ["cl", "link", "mt", "nmake", "rc", "lib", "cvtres"];
+    let others = ["make", "ld", "ld.lld", "lld-link", "clang", "clang-cl", "gcc", "cc"];
+    microsofts.contains(&name)
+        || others.contains(&name)
         || name.strip_prefix("clang-").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
 }
 

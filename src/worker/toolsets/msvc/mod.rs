@@ -25,7 +25,7 @@ pub(super) fn detect(memory: &Utf8Path, digests: &mut DigestCache) -> Look {
     let Some(lookup) = Lookup::of_this_machine() else { return Look::default() };
     let all = installed::installed(&lookup);
     let mut memory = Memory::beside(memory);
-    let mut found = remember(&all, &mut memory, digests);
+    let mut found = remember(&all, &memory, digests);
     ask(&all, &mut found);
     let mut look = Look::default();
     for (place, installed) in all.iter().enumerate() {
@@ -58,7 +58,7 @@ struct Answer {
 type Answers = BTreeMap<(usize, Arch), Result<Answer, String>>;
 
 /// The answers that are known from an earlier look.
-fn remember(all: &[Installed], memory: &mut Memory, digests: &mut DigestCache) -> Answers {
+fn remember(all: &[Installed], memory: &Memory, digests: &mut DigestCache) -> Answers {
     let mut known = Answers::new();
     for (place, installed) in all.iter().enumerate() {
         for (arch, scripts) in &installed.scripts {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
 use super::installed::{Installed, Lookup, Script};
 use crate::model::abi::AbiFamily;
@@ -20,12 +20,8 @@ pub(super) fn installed(lookup: &Lookup<'_>) -> Vec<Installed> {
 /// Also what is left of it as the Build Tools, or for a later Visual Studio.
 fn visual_studio_2015(lookup: &Lookup<'_>) -> Installed {
     let folders = visual_studio(lookup, "14.0", "VS140COMNTOOLS");
-    let scripts = folders.into_iter().map(|folder| folder.join("vcvarsall.bat"));
-    let (mut win64, mut win32) = (Vec::new(), Vec::new());
-    for script in scripts {
-        win64.extend(calls(&script, &["amd64", "x86_amd64"]));
-        win32.extend(calls(&script, &["x86", "amd64_x86"]));
-    }
+    let win64 = vcvarsall(&folders, &["amd64", "x86_amd64"]);
+    let win32 = vcvarsall(&folders, &["x86", "amd64_x86"]);
     Installed {
         name: "msvc-14.0".to_owned(),
         title: "Visual Studio 2015".to_owned(),
@@ -45,21 +41,15 @@ fn family_vc10(lookup: &Lookup<'_>) -> Installed {
             .flatten()
             .map(|programs| programs.join("Microsoft SDKs").join("Windows").join("v7.1")),
     );
-    let kits: Vec<_> = kits.iter().map(|kit| kit.join("Bin").join("SetEnv.cmd")).collect();
     let of_kit = |arch: &str| {
-        let calls = kits.iter().filter(|script| files::exists(script)).map(|script| Script {
-            delayed: true,
-            ..Script::new(script.clone(), &["/Release", arch])
-        });
-        calls.collect::<Vec<_>>()
+        let scripts = kits.iter().map(|kit| kit.join("Bin").join("SetEnv.cmd"));
+        let there = scripts.filter(|script| files::exists(script));
+        let call = |script| Script { delayed: true, ..Script::new(script, &["/Release", arch]) };
+        there.map(call).collect::<Vec<_>>()
     };
-    let (mut win64, mut win32) = (of_kit("/x64"), Vec::new());
-    for folder in visual_studio(lookup, "10.0", "VS100COMNTOOLS") {
-        let script = folder.join("vcvarsall.bat");
-        win64.extend(calls(&script, &["amd64", "x86_amd64"]));
-        win32.extend(calls(&script, &["x86"]));
-    }
-    win32.extend(of_kit("/x86"));
+    let folders = visual_studio(lookup, "10.0", "VS100COMNTOOLS");
+    let win64 = [of_kit("/x64"), vcvarsall(&folders, &["amd64", "x86_amd64"])].concat();
+    let win32 = [vcvarsall(&folders, &["x86"]), of_kit("/x86")].concat();
     Installed {
         name: "msvc-10.0".to_owned(),
         title: "Visual Studio 2010 or Windows SDK 7.1".to_owned(),
@@ -86,12 +76,8 @@ fn family_vc9(lookup: &Lookup<'_>) -> Installed {
         );
     }
     folders.extend(visual_studio(lookup, "9.0", "VS90COMNTOOLS"));
-    let (mut win64, mut win32) = (Vec::new(), Vec::new());
-    for folder in folders {
-        let script = folder.join("vcvarsall.bat");
-        win64.extend(calls(&script, &["amd64", "x86_amd64"]));
-        win32.extend(calls(&script, &["x86"]));
-    }
+    let win64 = vcvarsall(&folders, &["amd64", "x86_amd64"]);
+    let win32 = vcvarsall(&folders, &["x86"]);
     Installed {
         name: "msvc-9.0".to_owned(),
         title: "Visual C++ for Python 9.0 or Visual Studio 2008".to_owned(),
@@ -124,10 +110,11 @@ fn visual_studio(lookup: &Lookup<'_>, version: &str, tools: &str) -> Vec<Utf8Pat
     folders
 }
 
-/// The calls of a script, if it is there.
-fn calls(script: &Utf8Path, arches: &[&str]) -> Vec<Script> {
-    let of = |arch: &&str| Script::new(script.to_owned(), &[arch]);
-    if files::exists(script) { arches.iter().map(of).collect() } else { Vec::new() }
+/// The calls of the script in these folders, where it is there: of each with every argument.
+fn vcvarsall(folders: &[Utf8PathBuf], arguments: &[&str]) -> Vec<Script> {
+    let scripts = folders.iter().map(|folder| folder.join("vcvarsall.bat"));
+    let there = scripts.filter(|script| files::exists(script));
+    there.flat_map(|it| arguments.iter().map(move |one| Script::new(it.clone(), &[one]))).collect()
 }
 
 /// A folder that is named twice is asked once.
@@ -158,6 +145,8 @@ fn is_same(one: &Script, other: &Script) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use camino::Utf8Path;
+
     use super::*;
 
     /// What is installed where these values are registered and these variables set.

@@ -18,7 +18,7 @@ const LIBRARIES: [&str; 5] =
 /// The folder that Windows' headers and libraries of version 10 and later stand in, by their versions.
 const KITS: &str = "windows kits";
 
-/// `cl 19.44.35207, Windows SDK 10.0.26100.0`.
+/// `cl 19.44.35207, Windows-SDK 10.0.26100.0`.
 pub(super) fn version<'a>(
     compiler: &str,
     mut environments: impl Iterator<Item = &'a Environment>,
