@@ -123,6 +123,7 @@ fn what_is_older_is_built_again_and_nothing_else() {
 fn what_is_wrong_is_objected_to_as_nmake_does() {
     objection("x :\n\tfalse\n", &[], "NMAKE : fatal error U1077: 'false' : return code '0x1'");
     objection("x : y\n", &[], "NMAKE : fatal error U1073: don't know how to make 'y'");
+    objection("x :\n\tcopy /y no x.mk\n", &[], "U1077: 'copy' : return code '0x1'");
     objection("x : y\ny : x\n", &[], "U1071: cycle in dependency tree for target 'x'");
     objection("x :\n", &["/j4"], "NMAKE : fatal error U1065: invalid option 'j4'");
     objection("A = 1\nx\n", &[], "x.mk(2) : fatal error U1034: syntax error : separator missing");

@@ -19,26 +19,21 @@ pub(crate) fn expand(arguments: Vec<String>) -> Result<Vec<String>, String> {
     Ok(all)
 }
 
-/// The words of a response file: blanks part them, but not within quotes.
-fn words(text: &str) -> Vec<String> {
-    let (mut words, mut word, mut quoted, mut begun) = (Vec::new(), String::new(), false, false);
+/// The words of a response file or a command line: blanks part them, but not within quotes. A backslash is a
+/// character like others.
+pub(crate) fn words(text: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
     for found in text.chars() {
         match found {
-            '"' => (quoted, begun) = (!quoted, true),
-            blank if blank.is_whitespace() && !quoted => {
-                if std::mem::take(&mut begun) {
-                    words.push(std::mem::take(&mut word));
-                }
+            '"' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
             }
-            other => {
-                word.push(other);
-                begun = true;
-            }
+            blank if blank.is_whitespace() && !quoted => words.extend(word.take()),
+            other => word.get_or_insert_default().push(other),
         }
     }
-    if begun {
-        words.push(word);
-    }
+    words.extend(word);
     words
 }
 

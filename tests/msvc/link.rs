@@ -164,7 +164,7 @@ impl Order {
             "NODEFAULTLIB" => self.no_defaults = true,
             "MANIFEST" => self.no_manifest = upper == "NO",
             "MACHINE" if upper != machine_name(machine) => {
-                return Err(Objection::of("LINK", 1112, &conflict(machine_name(machine), &upper)));
+                return Err(Objection::fatal(1112, &conflict(machine_name(machine), &upper)));
             }
             _ => {}
         }

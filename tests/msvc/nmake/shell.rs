@@ -31,6 +31,7 @@ fn prepared(line: &str) -> Result<Prepared, String> {
 
 #[cfg(not(windows))]
 fn prepared(line: &str) -> Result<Prepared, String> {
+    use crate::arguments::words;
     let words = words(line);
     let (program, arguments) = words.split_first().ok_or("an empty command")?;
     Ok(match program.to_ascii_lowercase().as_str() {
@@ -48,34 +49,17 @@ fn prepared(line: &str) -> Result<Prepared, String> {
     })
 }
 
-/// The words of a line: blanks part them, but not within quotes. A backslash is a character like others.
-#[cfg(not(windows))]
-fn words(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
-    for found in line.chars() {
-        match found {
-            '"' => {
-                quoted = !quoted;
-                word.get_or_insert_default();
-            }
-            ' ' | '\t' if !quoted => words.extend(word.take()),
-            other => word.get_or_insert_default().push(other),
-        }
-    }
-    words.extend(word);
-    words
-}
-
 #[cfg(not(windows))]
 fn copy(arguments: &[String]) -> Result<i32, String> {
     use crate::arguments::here;
     let files: Vec<_> = arguments.iter().filter(|it| !it.eq_ignore_ascii_case("/y")).collect();
     let [from, to] = files[..] else { return Err("copy wants two files".to_owned()) };
-    match std::fs::copy(here(from), here(to)) {
-        Ok(_) => println!("        1 file(s) copied."),
-        Err(_) => eprintln!("The system cannot find the path specified."),
+    if std::fs::copy(here(from), here(to)).is_err() {
+        eprintln!("The system cannot find the path specified.");
+        return Ok(1);
     }
-    Ok(i32::from(!std::path::Path::new(&here(to)).exists()))
+    println!("        1 file(s) copied.");
+    Ok(0)
 }
 
 /// What is not there is no failure.
