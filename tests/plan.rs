@@ -15,8 +15,9 @@ use modfarm::model::arch::Arch;
 use modfarm::model::cell::Verdict;
 use modfarm::model::offer::{ApacheOffer, Offer, PythonOffer, Serves};
 use modfarm::plan::formats::Machine;
-use modfarm::plan::grouping::{Terms, group};
+use modfarm::plan::grouping::{Durations, Terms, group};
 use modfarm::plan::{Build, Plan, Request, explain, formats, plan};
+use modfarm::sys::files;
 
 use crate::program::{Ran, folder, modfarm, repository};
 
@@ -217,9 +218,27 @@ fn the_json_is_for_programs() {
     insta::assert_snapshot!("plan_4_4_12_json", formats::json(&plan));
 }
 
+/// A runner with a root of its own for every Apache and every Python: each cell is a compile of its own.
+fn every(matrix: &Matrix) -> Offer {
+    let apaches = matrix.apaches.iter().map(|apache| ApacheOffer {
+        root: format!("pinned/apache/{}", apache.label),
+        version: None,
+        arch: apache.label.arch,
+        serves: Serves::Label(apache.label.clone()),
+    });
+    let python = |tag, arch| PythonOffer {
+        root: format!("pinned/python/{tag}-{arch}"),
+        version: None,
+        tag,
+        arch,
+    };
+    let pythons = matrix.pythons.iter().flat_map(|it| Arch::ALL.map(|arch| python(it.tag, arch)));
+    Offer { apaches: apaches.collect(), pythons: pythons.collect(), ..cross() }
+}
+
 #[test]
 fn github_gets_at_most_256_jobs_with_every_cell_in_one() {
-    let small = github_entries(&plan_of("4.4.12", &[cross()]));
+    let small = github_entries(&plan_of("4.4.12", &[cross()]), &Terms::default());
     assert_eq!(small.len(), 2, "two compiles for Python 2.7 of 2.4: {small:?}");
     assert_eq!(small[0]["cells"], "Apache24-win32-VC9/py27-VC9");
     assert_eq!((&small[0]["arch"], &small[1]["arch"]), (&"x86".into(), &"x64".into()));
@@ -227,12 +246,17 @@ fn github_gets_at_most_256_jobs_with_every_cell_in_one() {
     assert_eq!(small[0]["runs_on"], serde_json::json!(["self-hosted", "linux"]));
     assert_eq!(small[0]["pythons"], "", "its roots come from elsewhere");
 
+    // With compiles of an hour and machines enough, every one is worth a job.
+    let durations = Durations { compile: 3600, ..Durations::default() };
+    let terms = Terms { concurrent: 1000, durations, ..Terms::default() };
     for (apaches, pythons) in [(16, 16), (16, 17), (100, 100)] {
         let text = synthetic(apaches, pythons);
         let matrix = matrix::parse(&text, "m.yaml", Limits::default()).unwrap();
         let request = Request::of("1.0".parse().unwrap());
-        let plan = plan(&matrix, &request, &[cross()]).unwrap();
-        let entries = github_entries(&plan);
+        let plan = plan(&matrix, &request, &[every(&matrix)]).unwrap();
+        let entries = github_entries(&plan, &terms);
+        let alone = entries.iter().all(|entry| !entry["cells"].as_str().unwrap().contains(' '));
+        assert_eq!(alone, apaches * pythons <= 256, "{} jobs", entries.len());
         assert!(entries.len() <= 256, "{}", entries.len());
         let mut ids: Vec<&str> =
             entries.iter().flat_map(|entry| entry["cells"].as_str().unwrap().split(' ')).collect();
@@ -240,8 +264,8 @@ fn github_gets_at_most_256_jobs_with_every_cell_in_one() {
         let built = plan.cells.iter().filter(|cell| matches!(cell.build, Build::By(_)));
         let mut expected: Vec<String> = built.map(|cell| cell.id.to_string()).collect();
         expected.sort_unstable();
-        assert!(!expected.is_empty());
-        assert_eq!(ids, expected, "what nobody builds is no job");
+        assert_eq!(expected.len(), apaches * pythons);
+        assert_eq!(ids, expected);
         for key in ["name", "id"] {
             let mut names: Vec<&str> =
                 entries.iter().map(|entry| entry[key].as_str().unwrap()).collect();
@@ -252,10 +276,10 @@ fn github_gets_at_most_256_jobs_with_every_cell_in_one() {
     }
 }
 
-fn github_entries(plan: &Plan) -> Vec<serde_json::Value> {
+fn github_entries(plan: &Plan, terms: &Terms) -> Vec<serde_json::Value> {
     let runs_on = ["self-hosted", "linux"].map(str::to_owned);
     let machine = Machine { file: "runners\\cross.yaml", runs_on: &runs_on };
-    let grouping = group(plan, &Terms::default()).unwrap();
+    let grouping = group(plan, terms).unwrap();
     let text = formats::github(&grouping, &[("cross", machine)].into());
     assert_eq!(text.lines().count(), 1, "GITHUB_OUTPUT takes one line");
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -432,16 +456,9 @@ fn the_command_prints_every_format() {
 fn on_actions() -> (tempfile::TempDir, camino::Utf8PathBuf) {
     let (keep, folder) = folder();
     std::fs::write(folder.join("matrix.yaml"), MATRIX).unwrap();
-    let github = repository().join("runners/github");
-    for below in ["", "self-hosted"] {
-        std::fs::create_dir_all(folder.join("runners/github").join(below)).unwrap();
-        for entry in std::fs::read_dir(github.join(below)).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_file() {
-                let to = folder.join("runners/github").join(below);
-                std::fs::copy(&path, to.join(path.file_name().unwrap().to_str().unwrap())).unwrap();
-            }
-        }
+    let (from, to) = (repository().join("runners/github"), folder.join("runners/github"));
+    for path in files::walk(&from).unwrap() {
+        files::copy(&from.join(&path), &to.join(&path)).unwrap();
     }
     (keep, folder)
 }
