@@ -7,8 +7,7 @@ use modfarm::sys::files;
 
 use super::wine::Windows;
 use crate::made::source;
-use crate::msvc;
-use crate::program::{Ran, Site, kit, repository};
+use crate::program::{Ran, Site, kit};
 
 const CELLS: [&str; 3] = [
     "Apache24-win64-VC10/py27-VC9",
@@ -25,15 +24,10 @@ const VCVARSALL: &str = "@echo off\r\n\
 
 /// A compiler that a batch file sets up, in a folder of drive C:.
 fn compiler(windows: &Windows, folder: &str, version: &str) {
-    let drive = windows.drive();
-    let program = repository().join("target/windows/msvc-stand-in.exe");
-    assert!(program.is_file(), "{program} is not there: `make windows` makes it");
-    let more = format!("drive-c = {drive}\n");
     for (name, arch) in [("x86", Arch::Win32), ("amd64", Arch::Win64)] {
-        let place = drive.join(folder).join("tools").join(name);
-        msvc::lay_out(&program, &place, version, arch, &more);
+        windows.tools(&format!("{folder}/tools/{name}"), version, arch);
     }
-    let batch = drive.join(folder).join("vcvarsall.bat");
+    let batch = windows.drive().join(folder).join("vcvarsall.bat");
     files::write_atomic(&batch, VCVARSALL.as_bytes()).unwrap();
 }
 

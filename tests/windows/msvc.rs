@@ -6,13 +6,15 @@ use modfarm::model::arch::Arch;
 use modfarm::sys::files;
 use serde_json::Value;
 
-use super::wine::Windows;
+use super::wine::{Windows, stand_in};
 use crate::made::source;
-use crate::msvc;
 use crate::program::{Ran, Site, json, kit, read, repository, sources};
 
 const CELL: &str = "Apache24-win64-VS17/py313-VC14";
 const RUNNER: &str = "runners/windows/msvc.yaml";
+
+/// Where the Build Tools of Visual Studio 2022 are, below drive C:.
+const BUILD_TOOLS: &str = "Program Files (x86)/Microsoft Visual Studio/2022/BuildTools";
 
 /// What `vcvarsall.bat` of Visual Studio 2017 and later does: it takes an architecture and, behind a sign
 /// that parts arguments, a version of the compiler. It writes down that it was called.
@@ -71,15 +73,6 @@ impl Machine {
         Self { windows, drive }
     }
 
-    /// Tools below drive C:, which play a version of `cl`.
-    fn tools(&self, folder: &str, version: &str, arch: Arch) {
-        let program = repository().join("target/windows/msvc-stand-in.exe");
-        assert!(program.is_file(), "{program} is not there: `make windows` makes it");
-        let more = format!("drive-c = {}\n", self.drive);
-        let tools = msvc::lay_out(&program, &self.drive.join(folder), version, arch, &more);
-        assert!([tools.bin, tools.include, tools.lib].iter().all(|folder| folder.is_dir()));
-    }
-
     fn write(&self, path: &str, text: &str) {
         let text = text.replace('\n', "\r\n");
         files::write_atomic(&self.drive.join(path), text.as_bytes()).unwrap();
@@ -87,34 +80,32 @@ impl Machine {
 
     /// Visual Studio 2022 as the Build Tools, with two versions of the compiler side by side.
     fn visual_studio_2022(&self) {
-        const FOLDER: &str = "Program Files (x86)/Microsoft Visual Studio/2022/BuildTools";
         const INSTALLER: &str = "Program Files (x86)/Microsoft Visual Studio/Installer";
         for (tools, version) in [("14.44.35207", "19.44.35207"), ("14.29.30133", "19.29.30133")] {
             for (name, arch) in [("x64", Arch::Win64), ("x86", Arch::Win32)] {
-                let folder = format!("{FOLDER}/VC/Tools/MSVC/{tools}/bin/Hostx64/{name}");
-                self.tools(&folder, version, arch);
+                let folder = format!("{BUILD_TOOLS}/VC/Tools/MSVC/{tools}/bin/Hostx64/{name}");
+                self.windows.tools(&folder, version, arch);
             }
         }
-        self.write(&format!("{FOLDER}/VC/Auxiliary/Build/vcvarsall.bat"), VCVARSALL);
+        self.write(&format!("{BUILD_TOOLS}/VC/Auxiliary/Build/vcvarsall.bat"), VCVARSALL);
         let instances = serde_json::json!([{
             "instanceId": "6f1c0b5a",
-            "installationPath": format!("C:\\{}", FOLDER.replace('/', "\\")),
+            "installationPath": format!("C:\\{}", BUILD_TOOLS.replace('/', "\\")),
             "installationVersion": "17.14.36127.28",
             "productId": "Microsoft.VisualStudio.Product.BuildTools",
             "isComplete": true,
         }]);
         self.write(&format!("{INSTALLER}/instances.json"), &instances.to_string());
-        let program = repository().join("target/windows/msvc-stand-in.exe");
-        files::copy(&program, &self.drive.join(INSTALLER).join("vswhere.exe")).unwrap();
+        files::copy(&stand_in(), &self.drive.join(INSTALLER).join("vswhere.exe")).unwrap();
     }
 
     /// Visual C++ 2010 Express, which is for win32, and the SDK that has the compilers for win64.
     fn visual_studio_2010(&self) {
         const EXPRESS: &str = "Program Files (x86)/Microsoft Visual Studio 10.0/VC";
         const KIT: &str = "SDKs/v7.1";
-        self.tools(&format!("{EXPRESS}/tools/x86"), "16.00.40219", Arch::Win32);
+        self.windows.tools(&format!("{EXPRESS}/tools/x86"), "16.00.40219", Arch::Win32);
         self.write(&format!("{EXPRESS}/vcvarsall.bat"), OLD_VCVARSALL);
-        self.tools(&format!("{KIT}/x64"), "16.00.40219", Arch::Win64);
+        self.windows.tools(&format!("{KIT}/x64"), "16.00.40219", Arch::Win64);
         self.write(&format!("{KIT}/Bin/SetEnv.cmd"), SETENV);
         let key = r"HKLM\SOFTWARE\Microsoft\Microsoft SDKs\Windows\v7.1";
         self.windows.register_value(key, "InstallationFolder", r"C:\SDKs\v7.1\");
@@ -125,7 +116,7 @@ impl Machine {
         const FOLDER: &str =
             "users/modfarm/AppData/Local/Programs/Common/Microsoft/Visual C++ for Python/9.0";
         for (name, arch) in [("x86", Arch::Win32), ("amd64", Arch::Win64)] {
-            self.tools(&format!("{FOLDER}/tools/{name}"), "15.00.30729", arch);
+            self.windows.tools(&format!("{FOLDER}/tools/{name}"), "15.00.30729", arch);
         }
         self.write(&format!("{FOLDER}/vcvarsall.bat"), OLD_VCVARSALL);
         let key = r"HKCU\SOFTWARE\Microsoft\DevDiv\VCForPython\9.0";
@@ -156,6 +147,12 @@ impl Machine {
 
     fn run(&self, site: &Site, arguments: &[&str]) -> Ran {
         Ran::of(&mut self.windows.modfarm(&site.folder, arguments))
+    }
+
+    /// A release of one cell, which is not loaded anywhere.
+    fn release(&self, site: &Site, source: &str, cell: &str, more: &[&str]) -> Ran {
+        let arguments = ["release", "--runner", RUNNER, "--source", source, "--only", cell];
+        self.run(site, &[arguments.as_slice(), &["--no-smoke"], more].concat())
     }
 }
 
@@ -204,15 +201,16 @@ fn every_compiler_is_found_where_its_installer_leaves_it() {
     let path = setting(0, "path.win64");
     assert!(path.contains(r"14.44.35207\bin\Hostx64\x64\bin;"), "{path}");
     assert!(path.to_ascii_lowercase().ends_with(r"c:\windows\system32"), "{path}");
-    assert!(!setting(0, "include.win64").contains("no such kit"), "what is not there is left out");
+    let include = setting(0, "include.win64");
+    let there = r"14.44.35207\bin\Hostx64\x64\include";
+    assert!(include.ends_with(there), "what is not there is left out: {include}");
     assert!(setting(1, "lib.win32").contains(r"14.29.30133\bin\Hostx64\x86\lib"));
     assert!(setting(2, "lib.win64").contains(r"SDKs\v7.1"), "the SDK is for win64");
     assert!(setting(2, "lib.win32").contains("Visual Studio 10.0"), "Express is for win32");
     assert_eq!(setting(3, "msc"), "15.00.30729");
 
     // Another look asks no script again.
-    let build = "Program Files (x86)/Microsoft Visual Studio/2022/BuildTools/VC/Auxiliary/Build";
-    let build = machine.drive.join(build);
+    let build = machine.drive.join(BUILD_TOOLS).join("VC/Auxiliary/Build");
     let calls = || {
         let names = files::names(&build).expect("a folder").into_iter();
         names.filter(|name| name.starts_with("called-")).collect::<Vec<_>>()
@@ -263,22 +261,8 @@ fn a_cell_is_built_by_nmake_cl_and_link_to_the_same_bytes() {
     assert!(plan.stdout.contains("installed/python/3.11-win64"), "{}", plan.stdout);
     let source = sources("6.1.1");
     let release = |state: &str, to: &str| {
-        let source = source.as_str();
-        let arguments = [
-            "release",
-            "--runner",
-            RUNNER,
-            "--source",
-            source,
-            "--no-smoke",
-            "--only",
-            CELL,
-            "--state",
-            state,
-            "--to",
-            to,
-        ];
-        machine.run(&site, &arguments).ended(0);
+        let folders = ["--state", state, "--to", to];
+        machine.release(&site, source.as_str(), CELL, &folders).ended(0);
         json(&site.folder.join(to).join("mod_wsgi-6.1.1/mod_wsgi-windows-6.1.1.manifest.json"))
     };
     let one = release("one", "dist1");
@@ -302,19 +286,9 @@ fn a_module_for_python_2_has_its_manifest_of_mt() {
     machine.install("python/2.7-win64", "Python27");
     let key = r"HKLM\SOFTWARE\Python\PythonCore\2.7\InstallPath";
     machine.windows.register(key, r"C:\Python27\");
-    let source = sources("4.9.4");
+    let (source, cell) = (sources("4.9.4"), "Apache24-win64-VC10/py27-VC9");
     // The inspection demands the manifest and MSVCR90.dll.
-    let arguments = [
-        "release",
-        "--runner",
-        RUNNER,
-        "--source",
-        source.as_str(),
-        "--no-smoke",
-        "--only",
-        "Apache24-win64-VC10/py27-VC9",
-    ];
-    machine.run(&site, &arguments).ended(0);
+    machine.release(&site, source.as_str(), cell, &[]).ended(0);
     let folder = site.folder.join("dist/mod_wsgi-4.9.4");
     let manifest = json(&folder.join("mod_wsgi-windows-4.9.4.manifest.json"));
     assert_eq!(manifest["toolsets"][0]["name"], "msvc-9.0", "{:#}", manifest["toolsets"]);
@@ -350,17 +324,7 @@ fn a_python_for_one_user_is_used_with_a_warning() {
     machine.visual_studio_2022();
     machine.apache_and_pythons();
     source::quick(&site.folder.join("src"), "6.1.1");
-    let arguments = [
-        "release",
-        "--runner",
-        RUNNER,
-        "--source",
-        "src",
-        "--no-smoke",
-        "--only",
-        "Apache24-win64-VS17/py311-VC14",
-    ];
-    let ran = machine.run(&site, &arguments).ended(0);
+    let ran = machine.release(&site, "src", "Apache24-win64-VS17/py311-VC14", &[]).ended(0);
     assert!(ran.stderr.contains("is installed for one user alone"), "{}", ran.stderr);
     assert!(ran.stderr.contains("(rule 2)"), "{}", ran.stderr);
 }
@@ -374,9 +338,7 @@ fn what_the_compiler_objects_to_is_said_with_file_and_line() {
     site.edit("src/src/server/mod_wsgi.c", "return OK;", "return NOT_OK_AT_ALL;");
     let line = read(&site.folder.join("src/src/server/mod_wsgi.c"));
     let line = line.lines().position(|line| line.contains("NOT_OK_AT_ALL")).expect("a line") + 1;
-    let arguments =
-        ["release", "--runner", RUNNER, "--source", "src", "--no-smoke", "--only", CELL];
-    let ran = machine.run(&site, &arguments).ended(1);
+    let ran = machine.release(&site, "src", CELL, &[]).ended(1);
     let place = format!("mod_wsgi.c({line})");
     assert!(ran.stderr.contains(&place), "{place}: {}", ran.stderr);
     assert!(ran.stderr.contains("NOT_OK_AT_ALL"), "{}", ran.stderr);

@@ -7,8 +7,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use modfarm::model::arch::Arch;
 use modfarm::sys::files;
 
+use crate::msvc;
 use crate::program::{self, Ran, repository};
 
 /// The loader and the server of Debian's Wine, which are not on the `PATH`.
@@ -60,6 +62,13 @@ impl Windows {
     /// Drive C:.
     pub(super) fn drive(&self) -> Utf8PathBuf {
         self.prefix.join("drive_c")
+    }
+
+    /// Microsoft's tools in a folder of drive C:, which play a version of `cl`.
+    pub(super) fn tools(&self, folder: &str, version: &str, arch: Arch) {
+        let drive = self.drive();
+        let more = format!("drive-c = {drive}\n");
+        msvc::lay_out(&stand_in(), &drive.join(folder), version, arch, &more);
     }
 
     /// Writes the default value of a key of the registry.
@@ -131,7 +140,7 @@ impl Windows {
         let start = Instant::now();
         while !enough(self.processes(word).len()) {
             let left = self.processes("");
-            assert!(start.elapsed() < Duration::from_secs(30), "{word}: {left:#?}");
+            assert!(start.elapsed() < Duration::from_secs(120), "{word}: {left:#?}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -146,7 +155,16 @@ impl Drop for Windows {
 
 /// The program for Windows.
 pub(super) fn program() -> Utf8PathBuf {
-    let program = repository().join("target/windows/modfarm.exe");
+    made("modfarm.exe")
+}
+
+/// What plays Microsoft's tools.
+pub(super) fn stand_in() -> Utf8PathBuf {
+    made("msvc-stand-in.exe")
+}
+
+fn made(name: &str) -> Utf8PathBuf {
+    let program = repository().join("target/windows").join(name);
     assert!(program.is_file(), "{program} is not there: `make windows` makes it");
     program
 }
