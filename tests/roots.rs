@@ -38,8 +38,8 @@ fn a_python_of_nuget_is_downloaded_once_and_held_to_its_digest() {
     assert!(lock["sha256"]["NuGet: python 3.13.2"].is_string(), "{lock:#}");
     let name = "dist/mod_wsgi-6.1.1/mod_wsgi-windows-6.1.1.manifest.json";
     let manifest = json(&site.folder.join(name));
-    let roots = manifest["roots"].as_array().expect("roots").iter();
-    let python = roots.clone().find(|root| root["origin"] == "NuGet: python 3.13.2");
+    let mut roots = manifest["roots"].as_array().expect("roots").iter();
+    let python = roots.find(|root| root["origin"] == "NuGet: python 3.13.2");
     assert_eq!(python.expect("the package")["name"], "pinned/python/3.13-win64");
     let asked = server.asked();
     run(place).ended(0);
