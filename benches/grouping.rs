@@ -36,9 +36,9 @@ fn releases() {
         "{:<28} {:>5} | {:>5} {:>8} {:>8} | {:>5} {:>8} {:>8}",
         "release", "at once", "jobs", "seconds", "minutes", "cells", "seconds", "minutes"
     );
-    for (what, apaches) in [("win64", &[Arch::Win64][..]), ("win32 and win64", &Arch::ALL)] {
+    for (what, kit) in [("win64", false), ("win32 and win64", true)] {
         let request = Request::of(matrix.release.clone());
-        let plan = plan(&matrix, &request, &[offer(&matrix, apaches)]).expect("a plan");
+        let plan = plan(&matrix, &request, &[offer(&matrix, kit)]).expect("a plan");
         for concurrent in [20, 60] {
             let terms = Terms { concurrent, ..Terms::default() };
             let (grouped, alone) = costs(&plan, &terms);
@@ -57,27 +57,31 @@ fn costs(plan: &Plan, terms: &Terms) -> (Cost, Cost) {
     (group(plan, terms).expect("jobs").cost, one_job_a_cell(plan, terms))
 }
 
-/// What `runners/github/windows-2022.yaml` declares, with an Apache for these architectures.
-fn offer(matrix: &Matrix, apaches: &[Arch]) -> Offer {
+/// What `runners/github/windows-2022.yaml` declares, perhaps with the cross kit, whose Apache is for win32 too.
+fn offer(matrix: &Matrix, kit: bool) -> Offer {
     let path = Utf8Path::new(HERE).join("runners/github/windows-2022.yaml");
     let file = RunnerFile::load(&path).expect("the runner's file");
     let Reached::Actions(actions) = &file.reached else { panic!("{path} is of GitHub Actions") };
-    let mut offered = actions.apaches();
-    offered.extend(apaches.iter().filter(|arch| **arch == Arch::Win32).map(|arch| apache(*arch)));
+    let mut apaches = actions.apaches();
+    apaches.extend(kit.then(apache_of_the_kit));
     Offer {
         runner: file.name.clone(),
         toolset: file.toolset.clone(),
         families: vec![AbiFamily::Vc14],
         arches: actions.arches.clone(),
-        apaches: offered,
+        apaches,
         pythons: actions.pythons(matrix),
     }
 }
 
-fn apache(arch: Arch) -> ApacheOffer {
-    let (root, serves) =
-        (format!("kit/apache/2.4-{arch}"), Serves::Series("2.4".parse().expect("it")));
-    ApacheOffer { root, version: None, arch, serves }
+fn apache_of_the_kit() -> ApacheOffer {
+    let serves = Serves::Series("2.4".parse().expect("a series"));
+    ApacheOffer {
+        root: "kit/apache/2.4-win32".to_owned(),
+        version: None,
+        arch: Arch::Win32,
+        serves,
+    }
 }
 
 /// A compile: its architecture and its two roots.
@@ -86,7 +90,7 @@ type Task = (Arch, [String; 2]);
 /// Some compiles of the release, on few machines: every way to group them is tried.
 fn small_cases() {
     let matrix = matrix::load(&Utf8Path::new(HERE).join("matrix.yaml")).expect("the matrix");
-    let offer = offer(&matrix, &Arch::ALL);
+    let offer = offer(&matrix, true);
     let mut random = fastrand::Rng::with_seed(1);
     let cases = if measure::quick() { 60 } else { 300 };
     let mut ratios = Vec::new();
