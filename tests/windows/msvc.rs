@@ -16,6 +16,10 @@ const RUNNER: &str = "runners/windows/msvc.yaml";
 /// Where the Build Tools of Visual Studio 2022 are, below drive C:.
 const BUILD_TOOLS: &str = "Program Files (x86)/Microsoft Visual Studio/2022/BuildTools";
 
+/// Where a user without rights has Visual C++ for Python 9.0.
+const FOR_PYTHON: &str =
+    "users/modfarm/AppData/Local/Programs/Common/Microsoft/Visual C++ for Python/9.0";
+
 /// What `vcvarsall.bat` of Visual Studio 2017 and later does: it takes an architecture and, behind a sign
 /// that parts arguments, a version of the compiler. It writes down that it was called.
 const VCVARSALL: &str = r#"@echo off
@@ -113,17 +117,15 @@ impl Machine {
 
     /// Visual C++ for Python 9.0, as a user without rights installs it.
     fn visual_c_for_python(&self) {
-        const FOLDER: &str =
-            "users/modfarm/AppData/Local/Programs/Common/Microsoft/Visual C++ for Python/9.0";
         for (name, arch) in [("x86", Arch::Win32), ("amd64", Arch::Win64)] {
-            self.windows.tools(&format!("{FOLDER}/tools/{name}"), "15.00.30729", arch);
+            self.windows.tools(&format!("{FOR_PYTHON}/tools/{name}"), "15.00.30729", arch);
         }
-        self.write(&format!("{FOLDER}/vcvarsall.bat"), OLD_VCVARSALL);
+        self.write(&format!("{FOR_PYTHON}/vcvarsall.bat"), OLD_VCVARSALL);
         let key = r"HKCU\SOFTWARE\Microsoft\DevDiv\VCForPython\9.0";
         self.windows.register_value(
             key,
             "installdir",
-            &format!("C:\\{}\\", FOLDER.replace('/', "\\")),
+            &format!("C:\\{}\\", FOR_PYTHON.replace('/', "\\")),
         );
     }
 
@@ -228,6 +230,22 @@ fn every_compiler_is_found_where_its_installer_leaves_it() {
     let ran = machine.run(&site, &["runners", "--runner", RUNNER]).ended(0);
     for words in ["msvc: ready", "msvc-14.44: cl 19.44.35207 (VC14;", "msvc-9.0:", "2.4.", "3.13"] {
         assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn what_a_script_complains_of_is_said() {
+    let (machine, site) = (Machine::bare(), site());
+    machine.visual_c_for_python();
+    files::remove_dir_all(&machine.drive.join(FOR_PYTHON).join("tools/x86")).unwrap();
+    let ran = machine.run(&site, &["toolsets"]).ended(0);
+    assert!(ran.stdout.contains("for VC9, win64"), "{ran:?}");
+    for words in [
+        "Visual C++ for Python 9.0 or Visual Studio 2008 for win32: ",
+        r"\vcvarsall.bat x86` sets up no compiler: ",
+        "The specified configuration type is missing.",
+    ] {
+        assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
     }
 }
 

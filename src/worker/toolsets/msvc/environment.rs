@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::installed::Script;
-use crate::sys::bounded::{self, Bounds, Said};
+use crate::sys::bounded::{self, Bounds};
 use crate::sys::files;
 use crate::sys::process;
 
@@ -87,22 +87,25 @@ pub(super) fn of(script: &Script) -> Result<Environment, String> {
     let said = bounded::run(&mut call(script, &system_root)?, BOUNDS)
         .map_err(|error| format!("{}: {error}", script.file))?;
     let variables = variables(&text(&said.stdout));
+    let complaint = complaint(&said.stderr);
     if !said.status.success() || variables.is_empty() {
-        let said = last_words(&said).unwrap_or_else(|| said.status.to_string());
+        let said = complaint.unwrap_or_else(|| said.status.to_string());
         return Err(format!("{} says no: {said}", spoken(script)));
     }
+    let sets_up_none = |why: &str| format!("{} sets up no compiler: {why}", spoken(script));
     let mut environment = reduce(&variables, &system_root).map_err(|lacks| {
-        let said = last_words(&said).unwrap_or_else(|| lacks.to_owned());
-        format!("{} sets up no compiler: {said}", spoken(script))
+        let said = complaint.map(|said| format!(", and says: {said}")).unwrap_or_default();
+        sets_up_none(&format!("{lacks}{said}"))
     })?;
     environment.include = standing(&environment.include);
     environment.lib = standing(&environment.lib);
-    environment.compiler = ask(&environment, &system_root)?;
+    environment.compiler = ask(&environment, &system_root).map_err(|why| sets_up_none(&why))?;
     Ok(environment)
 }
 
 /// `cmd`, told to call the script and to show what it has set. `/u` has it speak UTF-16. A blank behind the
-/// arguments would be one of them. `call` reads its line a second time: a caret becomes two there.
+/// arguments would be one of them. `call` reads its line a second time: a caret becomes two there. What the script
+/// says is of interest where it fails, and most of them complain on the standard output.
 fn call(script: &Script, system_root: &str) -> Result<Command, String> {
     let file = script.file.as_str();
     let obeyed = |found: char| "\"%^\r\n".contains(found) || (script.delayed && found == '!');
@@ -113,7 +116,7 @@ fn call(script: &Script, system_root: &str) -> Result<Command, String> {
     let mut command = process::command(system.join("cmd.exe"));
     let delayed = if script.delayed { "on" } else { "off" };
     let line = format!(
-        "/d /e:on /v:{delayed} /u /s /c \">nul call \"{file}\" {}&& set\"",
+        "/d /e:on /v:{delayed} /u /s /c \">&2 call \"{file}\" {}&& set\"",
         script.arguments.join(" ")
     );
     pass(&mut command, &line);
@@ -220,10 +223,16 @@ fn spoken(script: &Script) -> String {
     format!("`{} {}`", script.file, script.arguments.join(" "))
 }
 
-/// The last line of what it complained of.
-fn last_words(said: &Said) -> Option<String> {
-    let words = text(&said.stderr);
-    words.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
+/// What a script complains of: those of Visual Studio 2017 and later mark it, those before end with it, on two
+/// lines.
+fn complaint(said: &[u8]) -> Option<String> {
+    let said = text(said);
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if let Some(marked) = lines.iter().find(|line| line.starts_with("[ERROR")) {
+        return Some((*marked).to_owned());
+    }
+    let last = &lines[lines.len().saturating_sub(2)..];
+    (!last.is_empty()).then(|| last.join(" "))
 }
 
 #[cfg(test)]
@@ -255,6 +264,20 @@ mod tests {
             let error = reduce(&variables(said), r"C:\Windows").unwrap_err();
             assert!(error.contains(lacks), "{said}: {error}");
         }
+    }
+
+    #[test]
+    fn what_a_script_complains_of_is_found_in_what_it_says() {
+        let of_2008 = "Setting environment.\r\nThe specified configuration type is missing.  The tools for the\r\n\
+            configuration might not be installed.\r\n\r\n";
+        let missing = "The specified configuration type is missing.  The tools for the configuration might \
+            not be installed.";
+        assert_eq!(complaint(of_2008.as_bytes()).as_deref(), Some(missing));
+        let of_2022 = "** Visual Studio 2022\n[ERROR:vcvars.bat] Toolset directory was not found.\n\
+            [ERROR:VsDevCmd.bat] *** encountered errors ***\nSyntax:\n  vcvarsall.bat [arch]\n";
+        let found = complaint(of_2022.as_bytes());
+        assert_eq!(found.as_deref(), Some("[ERROR:vcvars.bat] Toolset directory was not found."));
+        assert_eq!(complaint(b" \r\n"), None);
     }
 
     #[test]
