@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 
-use super::{instances, older};
+use super::instances::{self, Instance};
+use super::older;
 use crate::model::abi::AbiFamily;
 use crate::model::arch::Arch;
 use crate::sys::registry::{self, Hive};
@@ -44,15 +45,15 @@ pub(super) struct Lookup<'a> {
     pub(super) variable: &'a dyn Fn(&str) -> Option<String>,
     /// The text of a value of the registry.
     pub(super) registered: &'a dyn Fn(Hive, &str, &str) -> Option<String>,
-    /// What `vswhere` prints, where it is.
-    pub(super) instances: String,
+    /// What `vswhere` lists, where it is; why it lists nothing otherwise.
+    pub(super) instances: Result<Vec<Instance>, String>,
 }
 
 impl Lookup<'static> {
     /// This machine's; none where it is not Windows.
     pub(super) fn of_this_machine() -> Option<Self> {
         let variable = &|name: &str| std::env::var(name).ok();
-        let lookup = || Self { variable, registered: &registry::text, instances: String::new() };
+        let lookup = || Self { variable, registered: &registry::text, instances: Ok(Vec::new()) };
         cfg!(windows).then(lookup).map(|lookup| {
             let instances = instances::ask(&lookup);
             Self { instances, ..lookup }
@@ -82,8 +83,8 @@ impl Lookup<'_> {
 /// second are there for what the first lacks.
 pub(super) fn installed(lookup: &Lookup<'_>) -> Vec<Installed> {
     let mut all: Vec<Installed> = Vec::new();
-    for found in instances::installed(&lookup.instances).into_iter().chain(older::installed(lookup))
-    {
+    let instances = lookup.instances.as_deref().unwrap_or_default();
+    for found in instances::installed(instances).into_iter().chain(older::installed(lookup)) {
         match all.iter_mut().find(|known| known.name == found.name) {
             Some(known) => found.scripts.into_iter().for_each(|(arch, scripts)| {
                 known.scripts.entry(arch).or_default().extend(scripts);

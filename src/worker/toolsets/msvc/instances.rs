@@ -18,48 +18,48 @@ use crate::sys::process;
 /// `vswhere` looks at a few small files; on a busy machine it may wait long before it starts.
 const BOUNDS: Bounds = Bounds { time: Duration::from_secs(120), bytes: 1 << 20 };
 
-/// What `vswhere` prints; nothing where it is not there. It always stands in the same place.
-pub(super) fn ask(lookup: &Lookup<'_>) -> String {
+/// What `vswhere` lists; nothing where it is not there. It always stands in the same place.
+pub(super) fn ask(lookup: &Lookup<'_>) -> Result<Vec<Instance>, String> {
     let programs = ["ProgramFiles(x86)", "ProgramFiles"].map(|name| lookup.folder(name));
     let place = |folder: Utf8PathBuf| {
         folder.join("Microsoft Visual Studio").join("Installer").join("vswhere.exe")
     };
     let found = programs.into_iter().flatten().map(place).find(|program| files::exists(program));
-    let Some(program) = found else { return String::new() };
+    let Some(program) = found else { return Ok(Vec::new()) };
     let mut command = process::command(&program);
     command.args(["-products", "*", "-format", "json", "-utf8", "-nologo"]);
-    match bounded::run(&mut command, BOUNDS) {
-        Ok(said) => String::from_utf8_lossy(&said.stdout).into_owned(),
-        Err(error) => {
-            tracing::warn!(%error, "Visual Studio cannot be looked for");
-            String::new()
-        }
-    }
+    let said = bounded::run(&mut command, BOUNDS);
+    let said = said.map_err(|error| format!("Visual Studio cannot be looked for: {error}"))?;
+    read(&String::from_utf8_lossy(&said.stdout))
+        .map_err(|why| format!("Visual Studio cannot be looked for: {program} says {why}"))
 }
 
 /// An installation, as `vswhere` has it, which says more of each.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Instance {
+pub(super) struct Instance {
     installation_path: Utf8PathBuf,
     installation_version: String,
     #[serde(default)]
     is_complete: Option<bool>,
 }
 
-/// The compilers of all installations, the newest first.
-pub(super) fn installed(said: &str) -> Vec<Installed> {
+/// The installations in what `vswhere` says; what it says instead.
+fn read(said: &str) -> Result<Vec<Instance>, String> {
     let text = said.trim_start_matches('\u{feff}').trim();
     if text.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    let mut instances: Vec<Instance> = serde_json::from_str(text).unwrap_or_else(|error| {
-        tracing::warn!(%error, "vswhere says something that is no list of installations");
-        Vec::new()
-    });
-    instances.retain(|instance| instance.is_complete != Some(false));
+    let first = text.lines().next().unwrap_or_default();
+    serde_json::from_str(text).map_err(|error| format!("'{first}', which is no list: {error}"))
+}
+
+/// The compilers of all installations, the newest first.
+pub(super) fn installed(instances: &[Instance]) -> Vec<Installed> {
+    let whole = instances.iter().filter(|instance| instance.is_complete != Some(false));
+    let mut instances: Vec<_> = whole.collect();
     instances.sort_by_cached_key(|instance| Reverse(numbers(&instance.installation_version)));
-    let mut all: Vec<_> = instances.iter().flat_map(compilers).collect();
+    let mut all: Vec<_> = instances.into_iter().flat_map(compilers).collect();
     // Of two of one version, that of the newer Visual Studio.
     all.sort_by_key(|(version, _)| Reverse(version.clone()));
     all.into_iter().map(|(_, installed)| installed).collect()
@@ -153,7 +153,7 @@ mod tests {
               "isComplete": false },
             { "installationPath": folder.join("gone"), "installationVersion": "15.9.1" },
         ]);
-        let all = installed(&format!("\u{feff}{said}\r\n"));
+        let all = installed(&read(&format!("\u{feff}{said}\r\n")).unwrap());
         let names: Vec<_> = all.iter().map(|it| (it.name.as_str(), it.title.as_str())).collect();
         assert_eq!(
             names,
@@ -169,9 +169,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_none() {
-        for said in ["", "\u{feff}", "Error 0x80070002", "{}", r#"[{"installationPath":1}]"#] {
-            assert_eq!(installed(said), [], "{said}");
+    fn what_is_no_list_is_quoted() {
+        for said in ["Error 0x80070002: no\r\nmore", "{}", r#"[{"installationPath":1}]"#] {
+            let error = read(said).unwrap_err();
+            let first = said.lines().next().unwrap();
+            assert!(error.starts_with(&format!("'{first}', which is no list: ")), "{error}");
+        }
+        for said in ["", "\u{feff}", "[]\r\n"] {
+            assert!(read(said).unwrap().is_empty(), "{said}");
         }
     }
 }

@@ -28,6 +28,7 @@ pub(super) fn detect(memory: &Utf8Path, digests: &mut DigestCache) -> Look {
     let mut found = remember(&all, &memory, digests);
     ask(&all, &mut found);
     let mut look = Look::default();
+    look.troubles.extend(lookup.instances.as_ref().err().cloned());
     for (place, installed) in all.iter().enumerate() {
         let mut arches = BTreeMap::new();
         for arch in installed.scripts.keys() {

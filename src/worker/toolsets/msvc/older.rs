@@ -164,7 +164,7 @@ mod tests {
                     registered.iter().find(|(known, name, _)| (*known, *name) == (key, value));
                 found.filter(|_| hive == Hive::Machine).map(|(_, _, text)| text.clone())
             },
-            instances: String::new(),
+            instances: Ok(Vec::new()),
         };
         let line = |installed: &Installed, arch: Arch| {
             let scripts = installed.scripts.get(&arch).into_iter().flatten();
