@@ -234,16 +234,22 @@ fn every_compiler_is_found_where_its_installer_leaves_it() {
 }
 
 #[test]
-fn what_a_script_complains_of_is_said() {
+fn what_is_there_and_cannot_be_used_is_said() {
     let (machine, site) = (Machine::bare(), site());
     machine.visual_c_for_python();
     files::remove_dir_all(&machine.drive.join(FOR_PYTHON).join("tools/x86")).unwrap();
+    machine.visual_studio_2010();
+    files::remove_file(&machine.drive.join("SDKs/v7.1/x64/lib/kernel32.lib")).unwrap();
     let ran = machine.run(&site, &["toolsets"]).ended(0);
-    assert!(ran.stdout.contains("for VC9, win64"), "{ran:?}");
+    for line in ["for VC10, win32", "for VC9, win64"] {
+        assert!(ran.stdout.lines().any(|said| said.trim() == line), "{line}: {ran:?}");
+    }
     for words in [
         "Visual C++ for Python 9.0 or Visual Studio 2008 for win32: ",
         r"\vcvarsall.bat x86` sets up no compiler: ",
         "The specified configuration type is missing.",
+        "Visual Studio 2010 or Windows SDK 7.1 for win64: ",
+        "SetEnv.cmd /Release /x64` finds no Windows SDK: kernel32.lib is in no folder of LIB",
     ] {
         assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
     }

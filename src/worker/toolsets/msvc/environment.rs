@@ -16,6 +16,10 @@ use crate::sys::process;
 /// A `vcvarsall.bat` takes seconds, on a busy machine many; the environment is some kilobytes.
 const BOUNDS: Bounds = Bounds { time: Duration::from_secs(180), bytes: 1 << 20 };
 
+/// What nothing is linked without. The SDK is installed apart from the compiler, which goes without it until it
+/// has something to do.
+const OF_THE_SDK: &str = "kernel32.lib";
+
 /// What Windows itself has set. What a developer's prompt sets besides would be part of what is built.
 const OF_WINDOWS: [&str; 22] = [
     "SystemRoot",
@@ -99,6 +103,10 @@ pub(super) fn of(script: &Script) -> Result<Environment, String> {
     })?;
     environment.include = standing(&environment.include);
     environment.lib = standing(&environment.lib);
+    if environment.library(OF_THE_SDK).is_none() {
+        let script = spoken(script);
+        return Err(format!("{script} finds no Windows SDK: {OF_THE_SDK} is in no folder of LIB"));
+    }
     environment.compiler = ask(&environment, &system_root).map_err(|why| sets_up_none(&why))?;
     Ok(environment)
 }
