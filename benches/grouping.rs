@@ -33,7 +33,7 @@ fn main() {
 fn releases() {
     let matrix = matrix::load(&Utf8Path::new(HERE).join("matrix.yaml")).expect("the matrix");
     println!(
-        "{:<28} {:>5} | {:>5} {:>8} {:>8} | {:>5} {:>8} {:>8}",
+        "{:<31} {:>7} | {:>5} {:>8} {:>8} | {:>5} {:>8} {:>8}",
         "release", "at once", "jobs", "seconds", "minutes", "cells", "seconds", "minutes"
     );
     for (what, kit) in [("win64", false), ("win32 and win64", true)] {
@@ -45,7 +45,7 @@ fn releases() {
             let name = format!("{} {}, {what}", matrix.module, matrix.release);
             let Cost { jobs, seconds, minutes } = grouped;
             println!(
-                "{name:<28} {concurrent:>7} | {jobs:>5} {seconds:>8} {minutes:>8} | {:>5} {:>8} {:>8}",
+                "{name:<31} {concurrent:>7} | {jobs:>5} {seconds:>8} {minutes:>8} | {:>5} {:>8} {:>8}",
                 alone.jobs, alone.seconds, alone.minutes
             );
             assert!(seconds <= alone.seconds && minutes <= alone.minutes);
