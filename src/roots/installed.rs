@@ -77,8 +77,9 @@ pub fn look() -> Installed {
     let mut pythons = places::pythons();
     pythons.retain(|python| python.company == PYTHON_ORG);
     let own = pythons.iter().position(|python| !python.for_everybody).unwrap_or(pythons.len());
+    // What setup-python installed is registered as well.
     pythons.splice(own..own, places::cached_pythons());
-    read(&places::apaches(), &pythons)
+    read(&places::apaches(), &places::unique(pythons, |python| &python.folder))
 }
 
 /// What of these folders can be built against.

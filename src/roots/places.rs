@@ -136,7 +136,7 @@ fn newest_first(mut names: Vec<String>) -> Vec<String> {
 }
 
 /// Each once, however its folder is spelled.
-fn unique<T>(all: Vec<T>, folder: impl Fn(&T) -> &Utf8PathBuf) -> Vec<T> {
+pub(super) fn unique<T>(all: Vec<T>, folder: impl Fn(&T) -> &Utf8PathBuf) -> Vec<T> {
     let mut seen = HashSet::new();
     let key = |it: &T| {
         let key = folder(it).as_str().replace('\\', "/").to_ascii_lowercase();
