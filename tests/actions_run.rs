@@ -12,6 +12,9 @@ mod machine;
 mod run;
 pub(crate) mod step;
 
+use std::collections::BTreeSet;
+use std::process::Command;
+
 use camino::Utf8PathBuf;
 use modfarm::sys::files;
 
@@ -156,6 +159,12 @@ fn a_tag_becomes_a_release() {
     let summary = &run.job("Windows binaries / plan").summary;
     let file = |cell: &&str| summary.contains(&cell.replace('/', "/modules/mod_wsgi-"));
     assert!(CELLS.iter().all(file), "{summary}");
+    let packed = run.artifacts.folder("modfarm").join("modfarm.tar");
+    let packed = Ran::of(Command::new("tar").arg("-tf").arg(packed)).ended(0).stdout;
+    let is_program = |path: &&str| path.starts_with("bin/") && !path.ends_with('/');
+    let programs: BTreeSet<&str> = packed.lines().filter(is_program).collect();
+    let apart = BTreeSet::from(["bin/Linux/modfarm", "bin/Windows/modfarm.exe"]);
+    assert_eq!(programs, apart, "each in the folder of its system");
     let sboms: Vec<_> = run.attested.iter().map(|attested| attested.sbom.as_deref()).collect();
     assert_eq!(sboms, [None, Some("CycloneDX")]);
     for attested in &run.attested {
