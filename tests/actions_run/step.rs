@@ -10,7 +10,7 @@ use super::job::{Done, Job, text};
 use crate::program::{Ran, read};
 
 /// What a step may take, so that one that hangs is seen.
-const SECONDS: &str = "240";
+const SECONDS: &str = "900";
 
 /// Runs a script as GitHub's runner does.
 pub(crate) fn run(job: &mut Job<'_, '_>, script: &str) -> Done {
