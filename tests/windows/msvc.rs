@@ -13,6 +13,16 @@ use crate::program::{Ran, Site, json, kit, read, repository, sources};
 const CELL: &str = "Apache24-win64-VS17/py313-VC14";
 const RUNNER: &str = "runners/windows/msvc.yaml";
 
+/// The file of a machine that a job of GitHub Actions gets, and what it says.
+const JOB: &str = "farm/windows.yaml";
+const OF_JOB: &str = r#"connection: github
+runs-on: [windows-2025]
+toolset: msvc
+labels: [VC14]
+pythons: "3.13"
+apaches: [2.4-win64]
+"#;
+
 /// Where the Build Tools of Visual Studio 2022 are, below drive C:.
 const BUILD_TOOLS: &str = "Program Files (x86)/Microsoft Visual Studio/2022/BuildTools";
 
@@ -300,6 +310,47 @@ fn a_cell_is_built_by_nmake_cl_and_link_to_the_same_bytes() {
         one["archives"], two["archives"],
         "the same bytes in another folder, on another day"
     );
+}
+
+/// What a job of the release workflow does on GitHub's machine, and the job after it with its part on Linux.
+#[test]
+fn a_part_that_a_job_builds_is_assembled_on_linux() {
+    let (machine, site) = (Machine::bare(), site());
+    machine.visual_studio_2022();
+    machine.apache_and_pythons();
+    source::quick(&site.folder.join("module"), "6.1.1");
+    site.write(JOB, OF_JOB);
+    let wanted = ["--runner", JOB, "--source", "module", "--only", CELL];
+    let here = |arguments: &[&str]| site.run(&[arguments, &wanted].concat());
+    let jobs = here(&["plan", "--format", "github"]).ended(0).stdout;
+    let jobs: Value = serde_json::from_str(&jobs).expect("JSON");
+    let job = &jobs["include"][0];
+    assert_eq!((&job["cells"], &job["runner"]), (&CELL.into(), &JOB.into()), "{jobs:#}");
+    let workspace = site.folder.as_str().replace('/', "\\");
+    let there = |arguments: &[&str]| {
+        let build = ["build", CELL, "--runner", JOB, "--source", "module", "--no-smoke"];
+        let mut build = machine.windows.modfarm(&site.folder, &[&build, arguments].concat());
+        build.env("GITHUB_ACTIONS", "true").env("MODFARM_CHECKOUT", "module");
+        Ran::of(build.env("GITHUB_WORKSPACE", format!("Z:{workspace}")))
+    };
+
+    let file = "module/src/server/mod_wsgi.c";
+    site.edit(file, "return OK;", "return NOT_OK_AT_ALL;");
+    let text = read(&site.folder.join(file));
+    let line = text.lines().position(|line| line.contains("NOT_OK_AT_ALL")).expect("a line") + 1;
+    let said = there(&["--to", "parts\\1"]).ended(1).stderr;
+    assert!(said.contains(&format!("::error file=src/server/mod_wsgi.c,line={line},")), "{said}");
+    here(&["assemble", "parts"]).refused(1, &[CELL, "NOT_OK_AT_ALL"]);
+
+    site.edit(file, "return NOT_OK_AT_ALL;", "return OK;");
+    there(&["--to", "parts\\1"]).ended(0);
+    let again = there(&["--to", "parts\\2", "--reuse", "parts", "--state", "another"]).ended(0);
+    let words = "1 cell is in earlier parts and not built again";
+    assert!(again.stderr.contains(words), "{}", again.stderr);
+    here(&["assemble", "parts"]).ended(0);
+    site.run(&["verify", "--complete", "dist/mod_wsgi-6.1.1"]).ended(0);
+    let manifest = site.folder.join("dist/mod_wsgi-6.1.1/mod_wsgi-windows-6.1.1.manifest.json");
+    assert_eq!(json(&manifest)["toolsets"][0]["name"], "msvc-14.44");
 }
 
 #[test]
