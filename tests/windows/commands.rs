@@ -41,7 +41,7 @@ fn help_schemas_and_plans_are_the_same() {
     let alone = Ran::of(&mut windows.modfarm(&site.folder, &["plan"])).ended(0);
     let lacks = "runner cross does not have the toolset 'cross'";
     assert!(alone.stderr.contains(lacks), "{}", alone.stderr);
-    windows.wait_for("worker", |count| count == 0);
+    windows.wait_until_gone("worker");
 
     files::remove_dir_all(&site.folder.join("runners")).unwrap();
     let runner = "runners/github/windows-2025.yaml";
@@ -132,5 +132,5 @@ fn an_apache_of_windows_is_started_signalled_and_ended_as_on_windows() {
     let arguments = ["smoke", file, "--apache", &apache, "--python", &python];
     let ran = Ran::of(&mut windows.modfarm(&site.folder, &arguments)).ended(0);
     assert!(ran.stderr.contains("10 checks by Apache 2.4"), "{}", ran.stderr);
-    windows.wait_for("httpd", |count| count == 0);
+    windows.wait_until_gone("httpd");
 }

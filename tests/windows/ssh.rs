@@ -144,7 +144,7 @@ async fn a_worker_behind_a_windows_shell_runs_jobs_and_refuses_those_it_cannot()
     assert_eq!(status.code, i32::from(Code::FailedPrecondition));
     assert!(status.message.contains("needs the toolset 'cross'"), "{}", status.message);
     worker.end().await;
-    windows.wait_for("worker", |count| count == 0);
+    windows.wait_until_gone("worker");
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_release_goes_on_without_a_runner_that_has_no_compiler() {
     let lacks = "runner a-windows does not have the toolset 'cross'";
     assert!(ran.stderr.contains(lacks), "{}", ran.stderr);
     assert!(site.folder.join("dist/mod_wsgi-6.1.1").is_dir());
-    windows.wait_for("worker", |count| count == 0);
+    windows.wait_until_gone("worker");
 
     // Without the local one there is nobody.
     files::remove_file(&site.folder.join("runners/cross.yaml")).unwrap();
@@ -207,5 +207,5 @@ fn modfarm_is_put_onto_a_windows_host() {
     site.write("runners/box.yaml", &format!("{file}program: {place}\n"));
     let told = site.run(&["runners"]).stdout;
     assert!(told.contains(&format!("modfarm {version}")), "{told}");
-    windows.wait_for("worker", |count| count == 0);
+    windows.wait_until_gone("worker");
 }

@@ -36,11 +36,29 @@ impl Windows {
         let prefix = folder.join("prefix");
         lay_out(&template, &prefix);
         let windows = Self { _keep: keep, folder, prefix };
-        // Whatever starts first is what the server and Windows' services inherit their outputs from.
-        let server = windows.quiet(SERVER, &["-p60"]);
-        let started = windows.quiet(LOADER, &["cmd", "/c", "exit"]);
-        assert!(server && started, "Wine does not start");
+        windows.switch_on();
         windows
+    }
+
+    /// Whatever starts first is what the server and Windows' services inherit their outputs from.
+    #[track_caller]
+    fn switch_on(&self) {
+        let server = self.quiet(SERVER, &["-p60"]);
+        let started = self.quiet(LOADER, &["cmd", "/c", "exit"]);
+        assert!(server && started, "Wine does not start");
+    }
+
+    fn switch_off(&self) {
+        self.quiet(SERVER, &["-k"]);
+        self.quiet(SERVER, &["-w"]);
+    }
+
+    /// Switches it off and on again. Where one of its programs was killed by Linux, Wine's manager of drives may
+    /// have stopped answering: then whoever asks it for anything waits for ever.
+    #[track_caller]
+    pub(super) fn restart(&self) {
+        self.switch_off();
+        self.switch_on();
     }
 
     /// modfarm.exe, still to be started.
@@ -134,13 +152,32 @@ impl Windows {
         .collect()
     }
 
-    /// Waits until as many processes as are said to be enough run with this in their command line.
+    /// Whether a process with each of these in its command line has begun. Until then it bears the loader's name,
+    /// and one that is ended stays for ever: Wine's server knows it no more, and it waits for an answer of it.
+    pub(super) fn have_begun(&self, words: &[&str]) -> bool {
+        let all = self.processes("");
+        let begun = all.iter().filter(|process| !process.contains(LOADER));
+        words.iter().all(|word| begun.clone().any(|process| process.contains(word)))
+    }
+
+    /// Waits until they have.
     #[track_caller]
-    pub(super) fn wait_for(&self, word: &str, enough: impl Fn(usize) -> bool) {
+    pub(super) fn wait_until_begun(&self, words: &[&str]) {
+        self.wait(&words.join(", "), || self.have_begun(words));
+    }
+
+    /// Waits until there is none of them.
+    #[track_caller]
+    pub(super) fn wait_until_gone(&self, word: &str) {
+        self.wait(word, || self.processes(word).is_empty());
+    }
+
+    #[track_caller]
+    fn wait(&self, word: &str, holds: impl Fn() -> bool) {
         let start = Instant::now();
-        while !enough(self.processes(word).len()) {
-            let left = self.processes("");
-            assert!(start.elapsed() < Duration::from_secs(120), "{word}: {left:#?}");
+        while !holds() {
+            let all = self.processes("");
+            assert!(start.elapsed() < Duration::from_secs(120), "{word}: {all:#?}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -148,8 +185,7 @@ impl Windows {
 
 impl Drop for Windows {
     fn drop(&mut self) {
-        self.quiet(SERVER, &["-k"]);
-        self.quiet(SERVER, &["-w"]);
+        self.switch_off();
     }
 }
 
